@@ -1,0 +1,355 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+const week = 7 * 24 * time.Hour
+
+// slo reads an OpenSLO document into an SLO and refuses what is not understood, naming what would be.
+func (l *loader) slo(file string, m Meta, n ast.Node) {
+	var o openSLO
+	if err := decode(n, &o); err != nil {
+		l.syntax(file, err)
+		return
+	}
+	s := &SLO{Meta: m, Service: o.Service, Description: o.Description, Window: 30 * 24 * time.Hour, Line: n.GetToken().Position.Line}
+	bad := func(where, format string, args ...any) { l.at("SLO", m.Name, where, format, args...) }
+	if len(o.TimeWindow) > 1 {
+		bad("$.spec.timeWindow", "an SLO has one timeWindow, this has %d", len(o.TimeWindow))
+	}
+	if len(o.TimeWindow) == 1 {
+		s.Window = o.TimeWindow[0].Duration.D()
+		if !o.TimeWindow[0].IsRolling {
+			bad("$.spec.timeWindow[0]", "only rolling windows are understood; write isRolling: true")
+		}
+	}
+	if s.Window < 24*time.Hour || s.Window > 90*24*time.Hour {
+		bad("$.spec.timeWindow[0].duration", "the window is %s; it must be between 1d and 90d", Duration(s.Window))
+	}
+	if o.BudgetingMethod != "" && o.BudgetingMethod != "Occurrences" {
+		bad("$.spec.budgetingMethod", "budgetingMethod is %q; only Occurrences is understood", o.BudgetingMethod)
+	}
+	l.sloTarget(s, o)
+	l.sloIndicator(s, o)
+	l.cat.SLOs[m.Name] = s
+}
+
+func (l *loader) sloTarget(s *SLO, o openSLO) {
+	if len(o.Objectives) != 1 {
+		l.at("SLO", s.Name, "$.spec.objectives", "an SLO has exactly one objective, this has %d", len(o.Objectives))
+		return
+	}
+	switch ob := o.Objectives[0]; {
+	case ob.Target != nil && ob.TargetPercent != nil:
+		l.at("SLO", s.Name, "$.spec.objectives[0]", "give target or targetPercent, not both")
+	case ob.Target != nil:
+		s.Target = *ob.Target
+	case ob.TargetPercent != nil:
+		s.Target = *ob.TargetPercent / 100
+	}
+	if s.Target <= 0 || s.Target >= 1 {
+		l.at("SLO", s.Name, "$.spec.objectives[0]", "the target is %v; it must be above 0 and below 1 (0.999), or a targetPercent below 100 (99.9)", s.Target)
+		return
+	}
+	if 14.4*s.Budget() >= 1 {
+		l.at("SLO", s.Name, "$.spec.objectives[0]", "a target of %v can never burn 14.4 times its budget: the fast alert cannot fire", s.Target).Warning = true
+	}
+}
+
+func (l *loader) sloIndicator(s *SLO, o openSLO) {
+	if o.Indicator == nil || o.Indicator.Spec.RatioMetric == nil || o.Indicator.Spec.RatioMetric.Good == nil || o.Indicator.Spec.RatioMetric.Total == nil {
+		l.at("SLO", s.Name, "$.spec", "indicator.spec.ratioMetric with good and total is missing")
+		return
+	}
+	r := o.Indicator.Spec.RatioMetric
+	for which, ms := range map[string]*openMetric{"good": r.Good, "total": r.Total} {
+		if ms.MetricSource.Type != "spans" {
+			l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric."+which+".metricSource", "metricSource.type is %q; the understood type is \"spans\"", ms.MetricSource.Type)
+		}
+		if svc := ms.MetricSource.Spec.Service; svc != "" && svc != s.Service {
+			l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric."+which+".metricSource.spec.service", "the indicator counts spans of %q but the SLO is for %q", svc, s.Service)
+		}
+	}
+	good, total := r.Good.MetricSource.Spec, r.Total.MetricSource.Spec
+	if good.Operation != total.Operation {
+		l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric.good", "good and total must select the same operation")
+	}
+	if good.Errors == nil || *good.Errors {
+		l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric.good", "good must exclude failures; write errors: false")
+	}
+	s.Operation, s.MaxDuration = total.Operation, good.MaxDuration.D()
+}
+
+// check looks at all declarations together: every name that is used must exist.
+func (l *loader) check() {
+	c := l.cat
+	for _, name := range sorted(c.Services) {
+		l.checkService(c.Services[name])
+	}
+	for _, name := range sorted(c.Teams) {
+		t := c.Teams[name]
+		for i, m := range t.Members {
+			l.ref("Team", name, fmt.Sprintf("$.spec.members[%d]", i), "Person", m)
+		}
+		l.ref("Team", name, "$.spec.escalationPolicy", "EscalationPolicy", t.EscalationPolicy)
+		l.ref("Team", name, "$.spec.manager", "Person", t.Manager)
+	}
+	for _, name := range sorted(c.People) {
+		l.checkPerson(c.People[name])
+	}
+	for _, name := range sorted(c.Schedules) {
+		l.checkSchedule(c.Schedules[name])
+	}
+	for _, name := range sorted(c.Policies) {
+		l.checkPolicy(c.Policies[name])
+	}
+	for _, name := range sorted(c.SLOs) {
+		l.ref("SLO", name, "$.spec.service", "Service", c.SLOs[name].Service)
+		if c.SLOs[name].Service == "" {
+			l.at("SLO", name, "$.spec", "service is missing")
+		}
+	}
+	for _, name := range sorted(c.Budgets) {
+		l.checkBudget(c.Budgets[name])
+	}
+	for _, name := range sorted(c.Experiments) {
+		l.checkExperiment(c.Experiments[name])
+	}
+	for _, name := range sorted(c.Runbooks) {
+		l.checkRunbook(c.Runbooks[name])
+	}
+}
+
+// ref reports a name that does not exist, with the nearest one that does. An empty name is no reference.
+func (l *loader) ref(kind, name, where, wantKind, want string) {
+	if want == "" {
+		return
+	}
+	names := l.names(wantKind)
+	if slices.Contains(names, want) {
+		return
+	}
+	hint := ""
+	if near := nearest(want, names); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	l.at(kind, name, where, "there is no %s named %q%s", wantKind, want, hint)
+}
+
+func (l *loader) names(kind string) []string {
+	switch c := l.cat; kind {
+	case "Service":
+		return sorted(c.Services)
+	case "Team":
+		return sorted(c.Teams)
+	case "Person":
+		return sorted(c.People)
+	case "Schedule":
+		return sorted(c.Schedules)
+	case "EscalationPolicy":
+		return sorted(c.Policies)
+	case "SLO":
+		return sorted(c.SLOs)
+	}
+	return nil
+}
+
+func (l *loader) oneOf(kind, name, where, what, got string, allowed ...string) {
+	if !slices.Contains(allowed, got) {
+		l.at(kind, name, where, "%s is %q; it is one of %s", what, got, strings.Join(allowed, ", "))
+	}
+}
+
+func (l *loader) zone(kind, name, where, zone string) *time.Location {
+	loc, err := time.LoadLocation(zone)
+	if err != nil || zone == "Local" {
+		l.at(kind, name, where, "%q is not a time zone; write an IANA name such as Europe/Berlin", zone)
+		return time.UTC
+	}
+	return loc
+}
+
+func (l *loader) checkService(s *Service) {
+	if s.Tier == "" {
+		s.Tier = Standard
+	}
+	l.oneOf("Service", s.Name, "$.spec.tier", "tier", string(s.Tier), string(Critical), string(Standard), string(Experimental))
+	if s.Team == "" {
+		l.at("Service", s.Name, "$.spec", "team is missing: every service has an owner")
+	}
+	l.ref("Service", s.Name, "$.spec.team", "Team", s.Team)
+	l.ref("Service", s.Name, "$.spec.escalationPolicy", "EscalationPolicy", s.EscalationPolicy)
+	for i, d := range s.DependsOn {
+		l.ref("Service", s.Name, fmt.Sprintf("$.spec.dependsOn[%d]", i), "Service", d)
+	}
+	if s.RevenuePerRequest < 0 {
+		l.at("Service", s.Name, "$.spec.revenuePerRequest", "revenuePerRequest is negative")
+	}
+	if s.Control != "" && !strings.HasPrefix(s.Control, "http://") && !strings.HasPrefix(s.Control, "https://") {
+		l.at("Service", s.Name, "$.spec.control", "control is %q; it must be an http or https URL", s.Control)
+	}
+}
+
+func (l *loader) checkPerson(p *Person) {
+	if p.TimeZone != "" {
+		l.zone("Person", p.Name, "$.spec.timeZone", p.TimeZone)
+	}
+	if len(p.Contacts) == 0 {
+		l.at("Person", p.Name, "$.spec", "no contacts: %s can only be reached by the inbox on the page", p.Name).Warning = true
+	}
+	for i, c := range p.Contacts {
+		where := fmt.Sprintf("$.spec.contacts[%d]", i)
+		l.oneOf("Person", p.Name, where+".channel", "channel", c.Channel, "inbox", "email", "webhook")
+		if c.Channel == "email" && !strings.Contains(c.Address, "@") {
+			l.at("Person", p.Name, where, "an email contact needs an address with an @")
+		}
+		if c.Channel == "webhook" && !strings.HasPrefix(c.Address, "http") {
+			l.at("Person", p.Name, where, "a webhook contact needs an http or https address")
+		}
+	}
+}
+
+func (l *loader) checkSchedule(s *Schedule) {
+	loc := l.zone("Schedule", s.Name, "$.spec.timeZone", s.TimeZone)
+	if len(s.Members) == 0 {
+		l.at("Schedule", s.Name, "$.spec", "members is empty: nobody would be on call")
+	}
+	if s.Start == "" {
+		l.at("Schedule", s.Name, "$.spec", "start is missing; write when the first turn begins, such as 2026-01-05T09:00")
+	}
+	if s.Turn.D() < time.Minute {
+		l.at("Schedule", s.Name, "$.spec.turn", "a turn of %s is too short; it must be at least 1m", s.Turn)
+	}
+	for i, m := range s.Members {
+		l.ref("Schedule", s.Name, fmt.Sprintf("$.spec.members[%d]", i), "Person", m)
+	}
+	for i, o := range s.Overrides {
+		where := fmt.Sprintf("$.spec.overrides[%d]", i)
+		l.ref("Schedule", s.Name, where+".person", "Person", o.Person)
+		from, err1 := o.From.In(loc)
+		to, err2 := o.To.In(loc)
+		if err1 != nil || err2 != nil || !to.After(from) {
+			l.at("Schedule", s.Name, where, "an override needs from and to, with to after from")
+		}
+	}
+}
+
+func (l *loader) checkPolicy(p *EscalationPolicy) {
+	if len(p.Steps) == 0 {
+		l.at("EscalationPolicy", p.Name, "$.spec", "steps is empty: nobody would be paged")
+	}
+	if p.Loops < 1 || p.Loops > 9 {
+		l.at("EscalationPolicy", p.Name, "$.spec.loops", "loops is %d; it must be from 1 to 9", p.Loops)
+	}
+	for sev, d := range p.Hold {
+		l.oneOf("EscalationPolicy", p.Name, "$.spec.hold", "hold has the key", sev, "SEV1", "SEV2", "SEV3", "SEV4")
+		if d.D() > time.Hour {
+			l.at("EscalationPolicy", p.Name, "$.spec.hold."+sev, "a page may be held for at most 1h")
+		}
+	}
+	for i, st := range p.Steps {
+		where := fmt.Sprintf("$.spec.steps[%d]", i)
+		if len(st.Targets) == 0 {
+			l.at("EscalationPolicy", p.Name, where, "the step pages nobody; give it targets")
+		}
+		if i > 0 && st.After.D() <= 0 {
+			l.at("EscalationPolicy", p.Name, where, "after is missing; say how long to wait for the step before")
+		}
+		for j, t := range st.Targets {
+			tw := fmt.Sprintf("%s.targets[%d]", where, j)
+			if n := count(t.Person, t.Schedule, t.Team); n != 1 {
+				l.at("EscalationPolicy", p.Name, tw, "a target is exactly one of person, schedule and team; this has %d", n)
+			}
+			l.ref("EscalationPolicy", p.Name, tw+".person", "Person", t.Person)
+			l.ref("EscalationPolicy", p.Name, tw+".schedule", "Schedule", t.Schedule)
+			l.ref("EscalationPolicy", p.Name, tw+".team", "Team", t.Team)
+		}
+	}
+}
+
+func (l *loader) checkBudget(p *BudgetPolicy) {
+	for i, s := range p.Services {
+		l.ref("ErrorBudgetPolicy", p.Name, fmt.Sprintf("$.spec.services[%d]", i), "Service", s)
+	}
+	l.ref("ErrorBudgetPolicy", p.Name, "$.spec.owner", "Person", p.Owner)
+	at, lift := p.Freeze()
+	if at <= 0 || lift < 0 || lift > at {
+		l.at("ErrorBudgetPolicy", p.Name, "$.spec", "freezeAt is %v and liftBelow is %v; both are shares of the budget spent, and liftBelow is at most freezeAt", at, lift)
+	}
+	for i, a := range p.Allow {
+		l.oneOf("ErrorBudgetPolicy", p.Name, fmt.Sprintf("$.spec.allow[%d]", i), "allow has", a, "rollback", "security", "reliability")
+	}
+}
+
+func (l *loader) checkExperiment(e *Experiment) {
+	where := "$.spec"
+	l.ref("Experiment", e.Name, "$.spec.target", "Service", e.Target)
+	l.ref("Experiment", e.Name, "$.spec.fault.from", "Service", e.Fault.From)
+	l.oneOf("Experiment", e.Name, "$.spec.fault.kind", "fault.kind", e.Fault.Kind, "latency", "errors")
+	if e.Hypothesis == "" {
+		l.at("Experiment", e.Name, where, "hypothesis is missing: say what you expect to stay true")
+	}
+	if e.Fault.Share <= 0 || e.Fault.Share > 1 {
+		l.at("Experiment", e.Name, "$.spec.fault", "fault.share is %v; it must be above 0 and at most 1", e.Fault.Share)
+	}
+	if e.Fault.Kind == "latency" && e.Fault.Latency <= 0 {
+		l.at("Experiment", e.Name, "$.spec.fault", "a latency fault needs latency, such as 200ms")
+	}
+	if e.Duration.D() <= 0 || e.Duration.D() > time.Hour {
+		l.at("Experiment", e.Name, where, "duration must be above 0 and at most 1h")
+	}
+	if len(e.Watch) == 0 {
+		l.at("Experiment", e.Name, where, "watch is empty: name the SLOs that must hold")
+	}
+	for i, s := range e.Watch {
+		l.ref("Experiment", e.Name, fmt.Sprintf("$.spec.watch[%d]", i), "SLO", s)
+	}
+}
+
+func count(ss ...string) int {
+	n := 0
+	for _, s := range ss {
+		if s != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// nearest returns the name that differs least from want, or "" when none is near.
+func nearest(want string, names []string) string {
+	best, bestD := "", len(want)/2+1
+	for _, n := range names {
+		if d := distance(want, n); d < bestD {
+			best, bestD = n, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		prev := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := prev
+			if a[i] != b[j] {
+				cost++
+			}
+			prev = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,320 @@
+package catalog
+
+import (
+	"slices"
+	"time"
+)
+
+// Meta names a document.
+type Meta struct {
+	Name        string            `yaml:"name" json:"name"`
+	DisplayName string            `yaml:"displayName" json:"display_name,omitempty"`
+	Labels      map[string]string `yaml:"labels" json:"labels,omitempty"`
+	Annotations map[string]string `yaml:"annotations" json:"annotations,omitempty"`
+}
+
+// Title returns the display name, or the name when there is none.
+func (m Meta) Title() string {
+	if m.DisplayName != "" {
+		return m.DisplayName
+	}
+	return m.Name
+}
+
+// Tier says how much a service matters.
+type Tier string
+
+// Tiers and what they promise: 99.99, 99.95 and 99.9 %.
+const (
+	Critical     Tier = "critical"
+	Standard     Tier = "standard"
+	Experimental Tier = "experimental"
+)
+
+// Service is something that answers requests and has an owner.
+type Service struct {
+	Meta              `yaml:"-"`
+	Team              string            `yaml:"team"`
+	Tier              Tier              `yaml:"tier"`
+	Description       string            `yaml:"description"`
+	RevenuePerRequest float64           `yaml:"revenuePerRequest"` // in Currency, for one successful customer request
+	Currency          string            `yaml:"currency"`
+	DependsOn         []string          `yaml:"dependsOn"`        // declared dependencies; observed ones are added from traces
+	EscalationPolicy  string            `yaml:"escalationPolicy"` // overrides the team's
+	Control           string            `yaml:"control"`          // base URL of the service's remediation API
+	Links             map[string]string `yaml:"links"`            // repository, dashboard, …
+}
+
+// Team owns services and is paged for them.
+type Team struct {
+	Meta             `yaml:"-"`
+	Members          []string `yaml:"members"`
+	EscalationPolicy string   `yaml:"escalationPolicy"`
+	Manager          string   `yaml:"manager"`
+}
+
+// Contact is one way to reach a person.
+type Contact struct {
+	Channel string `yaml:"channel"` // inbox, email or webhook
+	Address string `yaml:"address"`
+}
+
+// Person can be paged.
+type Person struct {
+	Meta     `yaml:"-"`
+	TimeZone string    `yaml:"timeZone"`
+	Contacts []Contact `yaml:"contacts"`
+}
+
+// Override puts a person on call instead of the rotation for a while.
+type Override struct {
+	Person string `yaml:"person"`
+	From   Time   `yaml:"from"`
+	To     Time   `yaml:"to"`
+	Reason string `yaml:"reason"`
+}
+
+// Schedule says who is on call: people take turns of a fixed length from a start, in a time zone.
+type Schedule struct {
+	Meta      `yaml:"-"`
+	TimeZone  string     `yaml:"timeZone"`
+	Start     Time       `yaml:"start"`
+	Turn      Duration   `yaml:"turn"` // default 7d; whole days keep their local hour over clock changes
+	Members   []string   `yaml:"members"`
+	Overrides []Override `yaml:"overrides"`
+}
+
+// Target is somebody to page: exactly one field is set.
+type Target struct {
+	Person   string `yaml:"person"`
+	Schedule string `yaml:"schedule"`
+	Team     string `yaml:"team"`
+}
+
+// Step is one rung of an escalation policy: it is taken After the step before it when nobody has acknowledged.
+type Step struct {
+	After   Duration `yaml:"after"`
+	Targets []Target `yaml:"targets"`
+}
+
+// EscalationPolicy says who is paged, in which order, and how long a page may be held for a runbook.
+type EscalationPolicy struct {
+	Meta  `yaml:"-"`
+	Steps []Step              `yaml:"steps"`
+	Loops int                 `yaml:"loops"` // how often the steps are taken in all; default 3
+	Hold  map[string]Duration `yaml:"hold"`  // per severity; default 2m
+}
+
+// DefaultHold is how long a page waits for a low-risk runbook when the policy does not say.
+const DefaultHold = 2 * time.Minute
+
+// HoldFor returns how long a page of the severity may be held.
+func (p *EscalationPolicy) HoldFor(severity string) time.Duration {
+	if p != nil {
+		if d, ok := p.Hold[severity]; ok {
+			return d.D()
+		}
+	}
+	return DefaultHold
+}
+
+// BudgetPolicy says what happens to releases when an error budget is spent.
+type BudgetPolicy struct {
+	Meta       `yaml:"-"`
+	Services   []string `yaml:"services"`   // names; empty means every service
+	FreezeAt   *float64 `yaml:"freezeAt"`   // share of the budget spent at which releases stop; default 1
+	LiftBelow  *float64 `yaml:"liftBelow"`  // share spent under which a freeze ends; default 0.8
+	Allow      []string `yaml:"allow"`      // kinds of change that pass a freeze: rollback, security, reliability
+	Owner      string   `yaml:"owner"`      // person who answers for the policy
+	ReviewedOn Time     `yaml:"reviewedOn"` // last review
+}
+
+// Freeze returns FreezeAt and LiftBelow with their defaults.
+func (p *BudgetPolicy) Freeze() (at, liftBelow float64) {
+	at, liftBelow = 1, 0.8
+	if p.FreezeAt != nil {
+		at = *p.FreezeAt
+	}
+	if p.LiftBelow != nil {
+		liftBelow = *p.LiftBelow
+	}
+	return at, liftBelow
+}
+
+// Fault is what an experiment does to a share of the calls to its target.
+type Fault struct {
+	Kind    string   `yaml:"kind" json:"kind"` // latency or errors
+	Latency Duration `yaml:"latency" json:"latency,omitempty"`
+	Share   float64  `yaml:"share" json:"share"`
+	From    string   `yaml:"from" json:"from,omitempty"` // only calls from this service
+}
+
+// Experiment is a fault on purpose, with a hypothesis and the condition that ends it early.
+type Experiment struct {
+	Meta       `yaml:"-"`
+	Hypothesis string   `yaml:"hypothesis"`
+	Target     string   `yaml:"target"`
+	Fault      Fault    `yaml:"fault"`
+	Duration   Duration `yaml:"duration"`
+	Watch      []string `yaml:"watch"`      // SLOs that must hold
+	AbortAbove float64  `yaml:"abortAbove"` // share of bad events of a watched SLO at which the fault ends; default 0.01
+}
+
+// Runbook is a Markdown file with front matter; Blocks are its fenced Starlark.
+type Runbook struct {
+	Meta     `yaml:"-"`
+	File     string    `yaml:"-"`
+	Heading  string    `yaml:"title"`
+	Owner    string    `yaml:"owner"`
+	Reviewed Time      `yaml:"reviewed"`
+	Triggers []Trigger `yaml:"triggers"`
+	Risk     Risk      `yaml:"risk"`
+	Approval Duration  `yaml:"approval"` // how long an approval may wait; default 5m
+	Text     string    `yaml:"-"`        // the Markdown without front matter
+	Blocks   []Block   `yaml:"-"`
+}
+
+// Block is one fenced piece of Starlark and the line of the file it starts at.
+type Block struct {
+	Text string
+	Line int
+}
+
+// Trigger says which incidents a runbook is for; set fields must all match.
+type Trigger struct {
+	Cause   string `yaml:"cause"`   // kind of cause: retry_storm, bad_deploy, …
+	Service string `yaml:"service"` // service named as the cause
+}
+
+// Risk says how much harm a runbook can do when it is wrong.
+type Risk string
+
+// Risks. A low-risk runbook runs by itself and may hold a page; the others ask first.
+const (
+	Low    Risk = "low"
+	Medium Risk = "medium"
+	High   Risk = "high"
+)
+
+// Document is where a declaration came from.
+type Document struct {
+	Kind, Name string
+	File       string
+	Line       int
+}
+
+// Catalog is everything declared. It never changes; maps are by name.
+type Catalog struct {
+	Services    map[string]*Service
+	Teams       map[string]*Team
+	People      map[string]*Person
+	Schedules   map[string]*Schedule
+	Policies    map[string]*EscalationPolicy
+	SLOs        map[string]*SLO
+	Budgets     map[string]*BudgetPolicy
+	Experiments map[string]*Experiment
+	Runbooks    map[string]*Runbook
+	Documents   []Document
+	Hash        string // SHA-256 over all files, in hex
+}
+
+// PolicyFor returns the escalation policy of a service: its own, its team's, or the only one there is.
+func (c *Catalog) PolicyFor(service string) *EscalationPolicy {
+	name := ""
+	if s := c.Services[service]; s != nil {
+		name = s.EscalationPolicy
+		if t := c.Teams[s.Team]; name == "" && t != nil {
+			name = t.EscalationPolicy
+		}
+	}
+	if p := c.Policies[name]; p != nil {
+		return p
+	}
+	if p := c.Policies["default"]; p != nil {
+		return p
+	}
+	if len(c.Policies) == 1 {
+		for _, p := range c.Policies {
+			return p
+		}
+	}
+	return nil
+}
+
+// TierOf returns the tier of a service; an unknown service is standard.
+func (c *Catalog) TierOf(service string) Tier {
+	if s := c.Services[service]; s != nil {
+		return s.Tier
+	}
+	return Standard
+}
+
+// SLOsOf returns the SLOs of a service, in order of name.
+func (c *Catalog) SLOsOf(service string) []*SLO {
+	var out []*SLO
+	for _, s := range c.SLOs {
+		if s.Service == service {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b *SLO) int { return compare(a.Name, b.Name) })
+	return out
+}
+
+// BudgetFor returns the error-budget policy of a service: one that names it before one for every service.
+func (c *Catalog) BudgetFor(service string) *BudgetPolicy {
+	var general *BudgetPolicy
+	for _, name := range sorted(c.Budgets) {
+		p := c.Budgets[name]
+		if slices.Contains(p.Services, service) {
+			return p
+		}
+		if len(p.Services) == 0 && general == nil {
+			general = p
+		}
+	}
+	return general
+}
+
+// MayHold reports whether some low-risk runbook could be for an incident that begins at the service, so that its page
+// may wait for it.
+func (c *Catalog) MayHold() bool {
+	for _, r := range c.Runbooks {
+		if r.Risk == Low && len(r.Triggers) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// RunbookFor returns the runbook for a cause: the one whose trigger says most about it, by name when two say the same.
+func (c *Catalog) RunbookFor(cause, service string) *Runbook {
+	var best *Runbook
+	bestScore := 0
+	for _, name := range sorted(c.Runbooks) {
+		r := c.Runbooks[name]
+		for _, t := range r.Triggers {
+			if s := t.score(cause, service); s > bestScore {
+				best, bestScore = r, s
+			}
+		}
+	}
+	return best
+}
+
+func (t Trigger) score(cause, service string) int {
+	score := 0
+	if t.Cause != "" {
+		if t.Cause != cause {
+			return 0
+		}
+		score += 2
+	}
+	if t.Service != "" {
+		if t.Service != service {
+			return 0
+		}
+		score++
+	}
+	return score
+}
