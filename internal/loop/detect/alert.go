@@ -1,0 +1,150 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect/slo"
+)
+
+// AlertID names an alert.
+type AlertID string
+
+// GroupID names a group of alerts that are one incident.
+type GroupID string
+
+// Severity says how bad an incident is. SEV1 is the worst.
+type Severity string
+
+// Severities: customer-facing outage, degraded service, internal tooling, can wait.
+const (
+	SEV1 Severity = "SEV1"
+	SEV2 Severity = "SEV2"
+	SEV3 Severity = "SEV3"
+	SEV4 Severity = "SEV4"
+)
+
+// Worse reports whether s is worse than o.
+func (s Severity) Worse(o Severity) bool { return o == "" || (s != "" && s < o) }
+
+// State of an alert.
+type State string
+
+// States of an alert; see the package comment.
+const (
+	Firing   State = "firing"
+	Resolved State = "resolved"
+)
+
+// Alert says that the error budget of an SLO burns.
+type Alert struct {
+	ID         AlertID     `json:"id"`
+	SLO        string      `json:"slo"`
+	Service    string      `json:"service"`
+	Group      GroupID     `json:"group"`
+	Severity   Severity    `json:"severity"`
+	State      State       `json:"state"`
+	Reading    slo.Reading `json:"reading"`
+	Reason     string      `json:"reason"`
+	Links      Links       `json:"links"`
+	FiredAt    time.Time   `json:"fired_at"`
+	ResolvedAt time.Time   `json:"resolved_at,omitzero"`
+	Resolution string      `json:"resolution,omitempty"`
+}
+
+// Links open the page on exactly the burn window: rate, errors and duration; traces; where the time goes; the runbook.
+type Links struct {
+	RED     string `json:"red"`
+	Traces  string `json:"traces"`
+	Profile string `json:"profile"`
+	Runbook string `json:"runbook"`
+}
+
+// linksFor returns the deep links of an alert as paths of the web page.
+func linksFor(service string, from, to time.Time) Links {
+	win := fmt.Sprintf("from=%d&to=%d", from.UnixMilli(), to.UnixMilli())
+	return Links{
+		RED:     "/services/" + service + "?" + win,
+		Traces:  "/traces?service=" + service + "&errors=1&" + win,
+		Profile: "/services/" + service + "/profile?" + win,
+		Runbook: "/runbooks?service=" + service,
+	}
+}
+
+// severityOf maps what burns and how fast to a severity.
+func severityOf(tier catalog.Tier, r slo.Rule) Severity {
+	switch {
+	case r.Class == slo.Ticket:
+		return SEV4
+	case tier == catalog.Critical && r.Name == "fast":
+		return SEV1
+	case tier == catalog.Critical, tier == catalog.Standard && r.Name == "fast":
+		return SEV2
+	}
+	return SEV3
+}
+
+// change is what a tick decides about one SLO.
+type change struct {
+	fire, resolve bool
+	reading       slo.Reading
+	reason        string
+}
+
+// quietAfter is how long an alert without any traffic keeps firing: nothing arriving is not recovery.
+const quietAfter = 30 * time.Minute
+
+// decide returns what happens to an SLO's alert at now: open is the firing alert or nil, since the time its last one
+// resolved.
+func decide(s *catalog.SLO, l *slo.Ledger, open *Alert, since, now time.Time) change {
+	if open == nil {
+		for _, r := range slo.Rules(s.Window) {
+			reading := slo.Read(l, r, s.Budget(), since, now)
+			if ok, why := reading.Fires(); ok {
+				return change{fire: true, reading: reading, reason: why}
+			}
+		}
+		return change{}
+	}
+	reading := slo.Read(l, open.Reading.Rule, s.Budget(), time.Time{}, now)
+	switch {
+	case slo.Calm(reading.Recent, s.Budget()):
+		return change{resolve: true, reading: reading, reason: fmt.Sprintf("%d of %d events bad over the last %s: within the objective", reading.Recent.Bad(), reading.Recent.Total, reading.Rule.Recent)}
+	case reading.Recent.Total == 0 && l.Sum(now.Add(-quietAfter), now).Total == 0 && now.Sub(open.FiredAt) > quietAfter:
+		return change{resolve: true, reading: reading, reason: "no traffic for " + quietAfter.String() + ": nothing left to judge"}
+	}
+	return change{reading: reading}
+}
+
+// Group is alerts that are one incident.
+type Group struct {
+	ID       GroupID   `json:"id"`
+	OpenedAt time.Time `json:"opened_at"`
+	QuietAt  time.Time `json:"quiet_at,omitzero"` // when its last alert resolved; zero while one fires
+	Services []string  `json:"services"`          // in the order in which they began to burn
+	Severity Severity  `json:"severity"`
+}
+
+// Linger is how long a quiet group still takes a relapse.
+const Linger = 5 * time.Minute
+
+// join returns the group that an alert of the service belongs to, and why; nil when it starts its own.
+func join(groups []Group, service string, related func(a, b string) bool, now time.Time) (*Group, string) {
+	for i := range groups {
+		g := &groups[i]
+		if !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger {
+			continue
+		}
+		if slices.Contains(g.Services, service) {
+			return g, service + " is already part of it"
+		}
+		for _, s := range g.Services {
+			if related(service, s) {
+				return g, service + " and " + s + " are connected in the service graph"
+			}
+		}
+	}
+	return nil, "no open group is connected to " + service
+}

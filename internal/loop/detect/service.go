@@ -1,0 +1,358 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/id"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect/slo"
+	"nightkeeper/internal/loop/observe"
+)
+
+// Config is what a Service needs. All fields are required.
+type Config struct {
+	Store   Store
+	Catalog func() *catalog.Catalog
+	Related func(a, b string) bool // whether two services are connected in the service graph
+	Log     *slog.Logger
+}
+
+// Service counts events and keeps alerts. It is safe for concurrent use.
+type Service struct {
+	Config
+	mu      sync.RWMutex
+	ledgers map[string]*slo.Ledger
+	index   atomic.Pointer[index]
+}
+
+// index finds the SLOs that a span counts for.
+type index struct {
+	hash      string
+	byService map[string][]entry
+}
+
+type entry struct {
+	slo    *catalog.SLO
+	ledger *slo.Ledger
+}
+
+// New returns a service with empty ledgers; call Restore before the first event.
+func New(c Config) *Service {
+	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}}
+}
+
+// Restore reads the ledgers back from the store.
+func (s *Service) Restore(ctx context.Context) error {
+	return s.Store.View(ctx, func(tx Tx) error {
+		return tx.Buckets(ctx, func(name string, b slo.Bucket) { s.Ledger(name).Restore(b) })
+	})
+}
+
+// Ledger returns the ledger of an SLO, an empty one when nothing was counted yet.
+func (s *Service) Ledger(name string) *slo.Ledger {
+	s.mu.RLock()
+	l := s.ledgers[name]
+	s.mu.RUnlock()
+	if l != nil {
+		return l
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l = s.ledgers[name]; l == nil {
+		l = slo.NewLedger()
+		s.ledgers[name] = l
+	}
+	return l
+}
+
+// Count counts spans into the ledgers: one event for each server span of a service with an SLO, good when it did not
+// fail and was not slower than the SLO allows.
+func (s *Service) Count(spans []observe.Span) {
+	idx := s.indexed()
+	for i := range spans {
+		sp := &spans[i]
+		if sp.Kind != observe.Server && sp.Kind != observe.Consumer {
+			continue
+		}
+		for _, e := range idx.byService[sp.Service] {
+			if e.slo.Operation != "" && e.slo.Operation != sp.Name {
+				continue
+			}
+			good := int64(1)
+			if sp.Error || (e.slo.MaxDuration > 0 && sp.Duration > e.slo.MaxDuration) {
+				good = 0
+			}
+			e.ledger.Add(sp.Start.Add(sp.Duration), good, 1)
+		}
+	}
+}
+
+func (s *Service) indexed() *index {
+	cat := s.Catalog()
+	if idx := s.index.Load(); idx != nil && idx.hash == cat.Hash {
+		return idx
+	}
+	idx := &index{hash: cat.Hash, byService: map[string][]entry{}}
+	for name, o := range cat.SLOs {
+		idx.byService[o.Service] = append(idx.byService[o.Service], entry{o, s.Ledger(name)})
+	}
+	s.index.Store(idx)
+	return idx
+}
+
+// Flush writes the buckets that changed. What cannot be written is tried again by the next call.
+func (s *Service) Flush(ctx context.Context) error {
+	s.mu.RLock()
+	dirty := map[string][]slo.Bucket{}
+	for name, l := range s.ledgers {
+		if bs := l.Dirty(); len(bs) > 0 {
+			dirty[name] = bs
+		}
+	}
+	s.mu.RUnlock()
+	if len(dirty) == 0 {
+		return nil
+	}
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		for name, bs := range dirty {
+			if err := tx.SaveBuckets(ctx, name, bs); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for name, bs := range dirty {
+			s.Ledger(name).MarkDirty(bs)
+		}
+		return fmt.Errorf("write ledgers: %w", err)
+	}
+	return nil
+}
+
+// Trim removes stored buckets that the ledgers no longer keep.
+func (s *Service) Trim(ctx context.Context, now time.Time) error {
+	return s.Store.Update(ctx, func(tx Tx) error {
+		for i, r := range slo.Resolutions {
+			if err := tx.DropBuckets(ctx, i, now.UnixNano()/int64(r.Width)-r.Keep); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Tick looks at every SLO and fires or resolves alerts. It writes only when something changed.
+func (s *Service) Tick(ctx context.Context, now time.Time) error {
+	var last []Alert
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		last, err = tx.LastAlerts(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read alerts: %w", err)
+	}
+	latest := map[string]*Alert{}
+	for i := range last {
+		latest[last[i].SLO] = &last[i]
+	}
+	cat := s.Catalog()
+	for _, name := range sortedNames(cat.SLOs) {
+		o, a := cat.SLOs[name], latest[name]
+		var open *Alert
+		var since time.Time
+		if a != nil && a.State == Firing {
+			open = a
+		} else if a != nil {
+			since = a.ResolvedAt
+		}
+		switch c := decide(o, s.Ledger(name), open, since, now); {
+		case c.fire:
+			err = s.fire(ctx, cat, o, c, now)
+		case c.resolve:
+			err = s.resolve(ctx, *open, c.reason, now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.closeGroups(ctx, now)
+}
+
+func (s *Service) fire(ctx context.Context, cat *catalog.Catalog, o *catalog.SLO, c change, now time.Time) error {
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		groups, err := tx.OpenGroups(ctx)
+		if err != nil {
+			return err
+		}
+		a := Alert{
+			ID: AlertID(id.New("al", now)), SLO: o.Name, Service: o.Service, State: Firing, Reading: c.reading, Reason: c.reason,
+			Severity: severityOf(cat.TierOf(o.Service), c.reading.Rule), FiredAt: now,
+			Links: linksFor(o.Service, now.Add(-10*time.Minute), now.Add(5*time.Minute)),
+		}
+		g, why := join(groups, o.Service, s.Related, now)
+		first := g == nil
+		if first {
+			g = &Group{ID: GroupID(id.New("grp", now)), OpenedAt: now}
+		}
+		if !slices.Contains(g.Services, o.Service) {
+			g.Services = append(g.Services, o.Service)
+		}
+		if a.Severity.Worse(g.Severity) {
+			g.Severity = a.Severity
+		}
+		g.QuietAt, a.Group = time.Time{}, g.ID
+		if err := tx.SaveAlert(ctx, a); err != nil {
+			return err
+		}
+		if err := tx.SaveGroup(ctx, *g, false); err != nil {
+			return err
+		}
+		e := event.New(KindFired, now, event.System, string(a.ID),
+			fmt.Sprintf("%s burns its budget: %s", a.Service, a.Reason), Fired{a, first, why})
+		e.Service = a.Service
+		return tx.Append(ctx, e)
+	})
+	if err != nil {
+		return fmt.Errorf("fire alert for %s: %w", o.Name, err)
+	}
+	return nil
+}
+
+func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.Time) error {
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		cur, err := tx.Alert(ctx, a.ID)
+		if err != nil || cur.State != Firing {
+			return err
+		}
+		cur.State, cur.ResolvedAt, cur.Resolution = Resolved, now, reason
+		if err := tx.SaveAlert(ctx, cur); err != nil {
+			return err
+		}
+		e := event.New(KindResolved, now, event.System, string(cur.ID), fmt.Sprintf("%s is back within its objective: %s", cur.Service, reason), AlertResolved{cur})
+		e.Service = cur.Service
+		if err := tx.Append(ctx, e); err != nil {
+			return err
+		}
+		firing, err := tx.Alerts(ctx, cur.Group, true)
+		if err != nil || len(firing) > 0 {
+			return err
+		}
+		return s.quiet(ctx, tx, cur.Group, now)
+	})
+	if err != nil {
+		return fmt.Errorf("resolve alert %s: %w", a.ID, err)
+	}
+	return nil
+}
+
+func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, now time.Time) error {
+	groups, err := tx.OpenGroups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if g.ID != id {
+			continue
+		}
+		g.QuietAt = now
+		if err := tx.SaveGroup(ctx, g, false); err != nil {
+			return err
+		}
+		return tx.Append(ctx, event.New(KindGroupCalm, now, event.System, string(id), "no alert of the group fires any more", GroupCalm{id, now}))
+	}
+	return nil
+}
+
+func (s *Service) closeGroups(ctx context.Context, now time.Time) error {
+	var due []Group
+	err := s.Store.View(ctx, func(tx Tx) error {
+		groups, err := tx.OpenGroups(ctx)
+		for _, g := range groups {
+			if !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger {
+				due = append(due, g)
+			}
+		}
+		return err
+	})
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx Tx) error {
+		for _, g := range due {
+			if err := tx.SaveGroup(ctx, g, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Calm reports whether every given SLO kept its objective over the last d, with traffic, and names those that did not.
+func (s *Service) Calm(slos []string, d time.Duration, now time.Time) (bool, []string) {
+	cat := s.Catalog()
+	var burning []string
+	for _, name := range slos {
+		o := cat.SLOs[name]
+		if o == nil {
+			continue
+		}
+		if c := s.Ledger(name).Sum(now.Add(-d), now); !slo.Calm(c, o.Budget()) {
+			burning = append(burning, fmt.Sprintf("%s: %d of %d events bad in the last %s", name, c.Bad(), c.Total, d))
+		}
+	}
+	return len(burning) == 0, burning
+}
+
+// Alerts returns the alerts of a group, or of all when group is empty; only firing ones when firing is set.
+func (s *Service) Alerts(ctx context.Context, group GroupID, firing bool) (out []Alert, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		out, err = tx.Alerts(ctx, group, firing)
+		return err
+	})
+	return out, err
+}
+
+// Status is an SLO with its budget and what its rules see.
+type Status struct {
+	SLO      *catalog.SLO  `json:"slo"`
+	Budget   slo.Budget    `json:"budget"`
+	Readings []slo.Reading `json:"readings"`
+	First    time.Time     `json:"first"` // first event counted
+}
+
+// Statuses returns every SLO's status, by name.
+func (s *Service) Statuses(now time.Time) []Status {
+	cat := s.Catalog()
+	var out []Status
+	for _, name := range sortedNames(cat.SLOs) {
+		out = append(out, s.Status(cat.SLOs[name], now))
+	}
+	return out
+}
+
+// Status returns one SLO's status.
+func (s *Service) Status(o *catalog.SLO, now time.Time) Status {
+	l := s.Ledger(o.Name)
+	st := Status{SLO: o, Budget: slo.Spent(l, o.Window, o.Budget(), now), First: l.First()}
+	for _, r := range slo.Rules(o.Window) {
+		st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), time.Time{}, now))
+	}
+	return st
+}
+
+func sortedNames[T any](m map[string]T) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,129 @@
+package slo
+
+import (
+	"fmt"
+	"time"
+)
+
+// Class says what an alert asks for.
+type Class string
+
+// Classes of alerts: a page wakes a person, a ticket waits for the next working day.
+const (
+	Page   Class = "page"
+	Ticket Class = "ticket"
+)
+
+// Rule is one row of multi-window, multi-burn-rate alerting: it fires when the budget burns Factor times too fast over
+// both the long and the short window, and stops as soon as the recent window is calm. Source: The Site Reliability
+// Workbook, table 5-8; the short window is a twelfth of the long one.
+type Rule struct {
+	Name   string        `json:"name"`
+	Long   time.Duration `json:"long"`
+	Short  time.Duration `json:"short"`
+	Recent time.Duration `json:"recent"` // a fifth of the short window, at least a minute
+	Factor float64       `json:"factor"`
+	Class  Class         `json:"class"`
+}
+
+// Rules returns the rules for an objective's window: 2 % of the period's budget in an hour and 5 % in six hours page, 10 %
+// in three days is a ticket. For 30 days the factors are 14.4, 6 and 1.
+func Rules(window time.Duration) []Rule {
+	row := func(name string, long time.Duration, share float64, c Class) Rule {
+		short := long / 12
+		return Rule{name, long, short, max(short/5, time.Minute), max(share*float64(window)/float64(long), 1), c}
+	}
+	return []Rule{
+		row("fast", time.Hour, 0.02, Page),
+		row("slow", 6*time.Hour, 0.05, Page),
+		row("ticket", 72*time.Hour, 0.10, Ticket),
+	}
+}
+
+// MinBad is how many bad events it takes before any rule fires, so that one failure at night wakes nobody.
+const MinBad = 10
+
+// Reading is what a rule sees at one moment.
+type Reading struct {
+	Rule      Rule    `json:"rule"`
+	Long      Counts  `json:"long"`
+	Short     Counts  `json:"short"`
+	Recent    Counts  `json:"recent"`
+	BurnLong  float64 `json:"burn_long"`
+	BurnShort float64 `json:"burn_short"`
+	BurnNow   float64 `json:"burn_now"` // over the recent window
+}
+
+// Read returns what the rule sees. Burn is bad events over the bad events that the budget allows in the whole window at
+// the traffic seen so far: a ledger younger than the window is held against a full one, so that young or sparse data
+// cannot exaggerate. Events until since belong to an alert that is over and are not counted as bad again.
+func Read(l *Ledger, r Rule, budget float64, since, now time.Time) Reading {
+	burn := func(w time.Duration) (Counts, float64) {
+		all := l.Sum(now.Add(-w), now)
+		from := now.Add(-w)
+		if since.After(from) {
+			from = since
+		}
+		fresh := l.Sum(from, now)
+		age := now.Sub(l.First())
+		expected := float64(all.Total)
+		if age > 0 && age < w {
+			expected *= float64(w) / float64(max(age, 10*time.Second))
+		}
+		if expected == 0 {
+			return fresh, 0
+		}
+		return fresh, float64(fresh.Bad()) / (expected * budget)
+	}
+	out := Reading{Rule: r}
+	out.Long, out.BurnLong = burn(r.Long)
+	out.Short, out.BurnShort = burn(r.Short)
+	out.Recent = l.Sum(now.Add(-r.Recent), now)
+	out.BurnNow = out.Recent.BadShare() / budget
+	return out
+}
+
+// Fires reports whether the rule fires, and why or why not.
+func (r Reading) Fires() (bool, string) {
+	switch {
+	case r.Long.Bad() < MinBad:
+		return false, fmt.Sprintf("%d bad events in %s, fewer than %d", r.Long.Bad(), r.Rule.Long, MinBad)
+	case r.BurnLong < r.Rule.Factor:
+		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnLong, r.Rule.Long, r.Rule.Factor)
+	case r.BurnShort < r.Rule.Factor:
+		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnShort, r.Rule.Short, r.Rule.Factor)
+	case r.BurnNow < r.Rule.Factor:
+		return false, fmt.Sprintf("burn %.1f over the last %s is under %.1f: it has stopped", r.BurnNow, r.Rule.Recent, r.Rule.Factor)
+	}
+	return true, fmt.Sprintf("budget burns %.1f times too fast over %s and %.1f over %s: %d of %d events bad",
+		r.BurnLong, r.Rule.Long, r.BurnShort, r.Rule.Short, r.Long.Bad(), r.Long.Total)
+}
+
+// Calm reports whether events over a window are within the objective: traffic is there, and no more of it is bad than
+// the budget allows, two events of grace given.
+func Calm(c Counts, budget float64) bool {
+	return c.Total > 0 && float64(c.Bad()) <= max(2, budget*float64(c.Total))
+}
+
+// Budget is how much of an objective's error budget is spent.
+type Budget struct {
+	Counts
+	Allowed   float64 `json:"allowed"`   // bad events allowed in the window so far
+	Spent     float64 `json:"spent"`     // share of the whole period's budget, may exceed 1
+	Remaining float64 `json:"remaining"` // 1 - Spent, signed
+}
+
+// Spent returns the budget over a rolling window. A window that is not full yet is held against a full one.
+func Spent(l *Ledger, window time.Duration, budget float64, now time.Time) Budget {
+	c := l.Sum(now.Add(-window), now)
+	expected := float64(c.Total)
+	if age := now.Sub(l.First()); c.Total > 0 && age < window {
+		expected *= float64(window) / float64(max(age, time.Minute))
+	}
+	b := Budget{Counts: c, Allowed: budget * expected, Remaining: 1}
+	if b.Allowed > 0 {
+		b.Spent = float64(c.Bad()) / b.Allowed
+		b.Remaining = 1 - b.Spent
+	}
+	return b
+}

@@ -1,0 +1,73 @@
+package page
+
+import (
+	"context"
+	"time"
+
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/detect/slo"
+)
+
+// Kinds of jobs that page runs.
+const (
+	jobRelease  = "page.release"  // a held page's time is over
+	jobEscalate = "page.escalate" // nobody acknowledged in time
+	jobSend     = "page.send"     // one notification
+)
+
+// Release is the order to tell people of a held page; a later phase enqueues it in its own transaction.
+type Release struct {
+	Group   detect.GroupID `json:"group"`
+	Reason  string         `json:"reason"`
+	Context string         `json:"context,omitempty"`
+}
+
+// ReleaseJob returns the order as a job that is due at once.
+func ReleaseJob(r Release, now time.Time) job.Job {
+	return job.New(jobRelease, string(r.Group), now, r)
+}
+
+// Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, and a calm
+// group resolves it.
+func (s *Service) Follows() event.Handlers[Tx] {
+	return event.Handlers[Tx]{
+		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			f, err := event.Decode[detect.Fired](e)
+			if err != nil {
+				return err
+			}
+			if f.Alert.Reading.Rule.Class == slo.Ticket {
+				return nil
+			}
+			return s.open(ctx, tx, f.Alert, now)
+		},
+		detect.KindGroupCalm: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			c, err := event.Decode[detect.GroupCalm](e)
+			if err != nil {
+				return err
+			}
+			return s.resolve(ctx, tx, c.Group, "no alert fires any more", now)
+		},
+	}
+}
+
+// Timers returns the timers of page.
+func (s *Service) Timers() job.Timers[Tx] {
+	return job.Timers[Tx]{
+		jobRelease: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			r, err := job.Decode[Release](j)
+			if err != nil {
+				return err
+			}
+			return s.release(ctx, tx, r, now)
+		},
+		jobEscalate: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			return s.escalate(ctx, tx, ID(j.Key), now)
+		},
+	}
+}
+
+// Tasks returns the tasks of page: sending notifications.
+func (s *Service) Tasks() job.Tasks { return job.Tasks{jobSend: s.send} }

@@ -1,0 +1,26 @@
+package page
+
+// Kinds of facts that page emits.
+const (
+	KindHeld      = "page.held"
+	KindOpened    = "page.opened"    // people are being told from now on
+	KindEscalated = "page.escalated" // a step was taken
+	KindNotified  = "page.notified"  // a channel accepted a notification
+	KindFailed    = "page.failed"    // a notification could not be delivered
+	KindAcked     = "page.acked"
+	KindExhausted = "page.exhausted" // nobody answered in any loop
+	KindRaised    = "page.raised"
+	KindResolved  = "page.resolved"
+)
+
+// Changed is the payload of facts about a page.
+type Changed struct {
+	Page   Page     `json:"page"`
+	People []string `json:"people,omitempty"`
+}
+
+// Notified is the payload of facts about a notification.
+type Notified struct {
+	Page         Page         `json:"page"`
+	Notification Notification `json:"notification"`
+}

@@ -1,0 +1,172 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page/rota"
+)
+
+// ID names a page.
+type ID string
+
+// State of a page; see the package comment.
+type State string
+
+// States of a page.
+const (
+	Held     State = "held"
+	Open     State = "open"
+	Acked    State = "acked"
+	Resolved State = "resolved"
+)
+
+// Page is one call for a person, for one group of alerts.
+type Page struct {
+	ID         ID              `json:"id"`
+	Group      detect.GroupID  `json:"group"`
+	Service    string          `json:"service"`
+	Severity   detect.Severity `json:"severity"`
+	Policy     string          `json:"policy"`
+	State      State           `json:"state"`
+	Title      string          `json:"title"`
+	Context    string          `json:"context,omitempty"` // what was found out before people were told
+	Links      detect.Links    `json:"links"`
+	Step       int             `json:"step"` // next step of the policy
+	Loop       int             `json:"loop"`
+	OpenedAt   time.Time       `json:"opened_at"`
+	HeldUntil  time.Time       `json:"held_until,omitzero"`
+	ReleasedAt time.Time       `json:"released_at,omitzero"`
+	AckedAt    time.Time       `json:"acked_at,omitzero"`
+	AckedBy    string          `json:"acked_by,omitempty"`
+	ResolvedAt time.Time       `json:"resolved_at,omitzero"`
+	Told       []string        `json:"told,omitempty"` // people told so far, in order
+	Reason     string          `json:"reason"`         // why it is in this state
+}
+
+// NotificationID names a notification.
+type NotificationID string
+
+// Delivery is how far a notification got.
+type Delivery string
+
+// Deliveries. A notification that failed for good says why and stays visible.
+const (
+	Queued Delivery = "queued"
+	Sent   Delivery = "sent"
+	Failed Delivery = "failed"
+)
+
+// Notification tells one person of one page by one channel.
+type Notification struct {
+	ID       NotificationID `json:"id"`
+	Page     ID             `json:"page"`
+	Person   string         `json:"person"`
+	Channel  string         `json:"channel"`
+	Address  string         `json:"address,omitempty"`
+	Delivery Delivery       `json:"delivery"`
+	At       time.Time      `json:"at"`
+	SentAt   time.Time      `json:"sent_at,omitzero"`
+	Error    string         `json:"error,omitempty"`
+	Receipt  string         `json:"receipt,omitempty"`
+}
+
+// ackTimeout is how long the last step of a loop waits before the policy starts again.
+const ackTimeout = 5 * time.Minute
+
+// release returns the page told to people from now on.
+func (p Page) release(reason string, now time.Time) Page {
+	p.State, p.ReleasedAt, p.Reason = Open, now, reason
+	return p
+}
+
+// escalation is what a step of a policy does.
+type escalation struct {
+	people    []string
+	next      Page
+	wait      time.Duration // until the step after; 0 when there is none
+	exhausted bool
+	reason    string
+}
+
+// escalate takes the page's next step: whom to tell, and how long to wait for an answer. Steps that find nobody are
+// passed over.
+func escalate(p Page, c *catalog.Catalog, now time.Time) escalation {
+	pol := c.Policies[p.Policy]
+	if pol == nil || len(pol.Steps) == 0 {
+		return escalation{next: p, exhausted: true, reason: "no escalation policy: everybody in the catalog is told", people: everybody(c)}
+	}
+	out := escalation{next: p}
+	for range pol.Steps {
+		if out.next.Loop >= pol.Loops {
+			out.exhausted = true
+			out.reason = fmt.Sprintf("policy %s is exhausted: %d loops without an answer", pol.Name, pol.Loops)
+			return out
+		}
+		step := pol.Steps[out.next.Step]
+		out.reason = fmt.Sprintf("step %d of %s, loop %d of %d", out.next.Step+1, pol.Name, out.next.Loop+1, pol.Loops)
+		out.people = peopleOf(step, c, now)
+		out.next.Step++
+		out.wait = ackTimeout
+		if out.next.Step < len(pol.Steps) {
+			out.wait = pol.Steps[out.next.Step].After.D()
+		} else {
+			out.next.Step, out.next.Loop = 0, out.next.Loop+1
+			if pol.Steps[0].After.D() > 0 {
+				out.wait = pol.Steps[0].After.D()
+			}
+		}
+		if len(out.people) > 0 {
+			return out
+		}
+	}
+	out.people, out.reason = everybody(c), "no step of "+pol.Name+" finds anybody: everybody in the catalog is told"
+	return out
+}
+
+func peopleOf(s catalog.Step, c *catalog.Catalog, now time.Time) []string {
+	var out []string
+	add := func(name string) {
+		if c.People[name] != nil && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, t := range s.Targets {
+		switch {
+		case t.Person != "":
+			add(t.Person)
+		case t.Schedule != "" && c.Schedules[t.Schedule] != nil:
+			if sh, err := rota.At(c.Schedules[t.Schedule], now); err == nil {
+				add(sh.Person)
+			}
+		case t.Team != "" && c.Teams[t.Team] != nil:
+			for _, m := range c.Teams[t.Team].Members {
+				add(m)
+			}
+		}
+	}
+	return out
+}
+
+func everybody(c *catalog.Catalog) []string {
+	var out []string
+	for name := range c.People {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// contactsOf returns how to reach a person: the inbox always, and each declared contact.
+func contactsOf(p *catalog.Person) []catalog.Contact {
+	out := []catalog.Contact{{Channel: "inbox"}}
+	for _, c := range p.Contacts {
+		if c.Channel != "inbox" {
+			out = append(out, c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,379 @@
+package page
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/id"
+	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+)
+
+// Config is what a Service needs. BaseURL is where people reach the web page; Key signs acknowledge links.
+type Config struct {
+	Store    Store
+	Catalog  func() *catalog.Catalog
+	Channels []Channel
+	BaseURL  func() string
+	Key      []byte
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Service opens pages and follows them until somebody answers. It is safe for concurrent use.
+type Service struct {
+	Config
+	channels map[string]Channel
+}
+
+// New returns a service.
+func New(c Config) *Service {
+	s := &Service{Config: c, channels: map[string]Channel{}}
+	for _, ch := range c.Channels {
+		s.channels[ch.Name()] = ch
+	}
+	return s
+}
+
+// open opens the page of an alert's group, or raises the one it has.
+func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time) error {
+	if p, err := tx.PageOf(ctx, a.Group); err == nil {
+		return s.raise(ctx, tx, p, a, now)
+	} else if !errs.Is(err, errs.NotFound) {
+		return err
+	}
+	c := s.Catalog()
+	pol := c.PolicyFor(a.Service)
+	p := Page{
+		ID: ID(id.New("pg", now)), Group: a.Group, Service: a.Service, Severity: a.Severity, State: Open,
+		Title: a.Service + ": " + a.Reason, Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
+	}
+	var hold time.Duration
+	if pol != nil {
+		p.Policy = pol.Name
+		hold = pol.HoldFor(string(a.Severity))
+	}
+	if hold <= 0 || !c.MayHold() {
+		return s.tell(ctx, tx, p, KindOpened, now)
+	}
+	p.State, p.HeldUntil, p.ReleasedAt = Held, now.Add(hold), time.Time{}
+	p.Reason = fmt.Sprintf("held for at most %s: a low-risk runbook may fix it first", hold)
+	if err := tx.SavePage(ctx, p); err != nil {
+		return err
+	}
+	r := Release{Group: p.Group, Reason: fmt.Sprintf("held for %s and not fixed", hold)}
+	if err := tx.Enqueue(ctx, job.New(jobRelease, string(p.Group), p.HeldUntil, r)); err != nil {
+		return err
+	}
+	return s.append(ctx, tx, KindHeld, p, event.System, p.Reason, nil, now)
+}
+
+func (s *Service) raise(ctx context.Context, tx Tx, p Page, a detect.Alert, now time.Time) error {
+	if !a.Severity.Worse(p.Severity) {
+		return nil
+	}
+	was := p.Severity
+	p.Severity = a.Severity
+	if err := tx.SavePage(ctx, p); err != nil {
+		return err
+	}
+	return s.append(ctx, tx, KindRaised, p, event.System, fmt.Sprintf("raised from %s to %s: %s burns too", was, p.Severity, a.Service), nil, now)
+}
+
+// release tells people of a held page. A page that is not held is left alone, but learns the context.
+func (s *Service) release(ctx context.Context, tx Tx, r Release, now time.Time) error {
+	p, err := tx.PageOf(ctx, r.Group)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.Context != "" {
+		p.Context = r.Context
+	}
+	if p.State != Held {
+		return tx.SavePage(ctx, p)
+	}
+	if err := tx.Cancel(ctx, jobRelease, string(r.Group)); err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, p.release(r.Reason, now), KindOpened, now)
+}
+
+// tell saves an open page, says so, and takes its first step.
+func (s *Service) tell(ctx context.Context, tx Tx, p Page, kind string, now time.Time) error {
+	if err := s.append(ctx, tx, kind, p, event.System, "people are told: "+p.Reason, nil, now); err != nil {
+		return err
+	}
+	if err := tx.SavePage(ctx, p); err != nil {
+		return err
+	}
+	return s.escalate(ctx, tx, p.ID, now)
+}
+
+// escalate takes the next step of an open page's policy and sets the timer for the one after.
+func (s *Service) escalate(ctx context.Context, tx Tx, pageID ID, now time.Time) error {
+	p, err := tx.Page(ctx, pageID)
+	if err != nil || p.State != Open {
+		return err
+	}
+	esc := escalate(p, s.Catalog(), now)
+	p = esc.next
+	for _, person := range esc.people {
+		if !slices.Contains(p.Told, person) {
+			p.Told = append(p.Told, person)
+		}
+		if err := s.enqueue(ctx, tx, p, person, now); err != nil {
+			return err
+		}
+	}
+	if err := tx.SavePage(ctx, p); err != nil {
+		return err
+	}
+	kind, text := KindEscalated, fmt.Sprintf("%s: telling %s", esc.reason, strings.Join(esc.people, ", "))
+	if esc.exhausted {
+		kind, text = KindExhausted, esc.reason
+	}
+	if err := s.append(ctx, tx, kind, p, event.System, text, esc.people, now); err != nil {
+		return err
+	}
+	if esc.exhausted {
+		return nil
+	}
+	return tx.Enqueue(ctx, job.New(jobEscalate, string(p.ID), now.Add(esc.wait), nil))
+}
+
+// enqueue writes a notification for each contact of a person and a task to send it. The inbox is the notification itself.
+func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now time.Time) error {
+	who := s.Catalog().People[person]
+	if who == nil {
+		return nil
+	}
+	for _, c := range contactsOf(who) {
+		n := Notification{
+			ID: NotificationID(id.New("ntf", now)), Page: p.ID, Person: person, Channel: c.Channel, Address: c.Address,
+			Delivery: Queued, At: now,
+		}
+		if c.Channel == "inbox" {
+			n.Delivery, n.SentAt = Sent, now
+		}
+		if err := tx.SaveNotification(ctx, n); err != nil {
+			return err
+		}
+		if c.Channel == "inbox" {
+			if err := s.notified(ctx, tx, p, n, KindNotified, fmt.Sprintf("%s was told by inbox", person), now); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := tx.Enqueue(ctx, job.New(jobSend, string(n.ID), now, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) notified(ctx context.Context, tx Tx, p Page, n Notification, kind, text string, now time.Time) error {
+	e := event.New(kind, now, event.System, string(p.ID), text, Notified{p, n})
+	e.Service = p.Service
+	return tx.Append(ctx, e)
+}
+
+func (s *Service) append(ctx context.Context, tx Tx, kind string, p Page, actor, text string, people []string, now time.Time) error {
+	e := event.New(kind, now, actor, string(p.ID), text, Changed{p, people})
+	e.Service = p.Service
+	return tx.Append(ctx, e)
+}
+
+// send hands one notification to its channel and records what became of it.
+func (s *Service) send(ctx context.Context, j job.Job) error {
+	var n Notification
+	var p Page
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		if n, err = tx.Notification(ctx, NotificationID(j.Key)); err != nil {
+			return err
+		}
+		p, err = tx.Page(ctx, n.Page)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read notification %s: %w", j.Key, err)
+	}
+	if n.Delivery != Queued {
+		return nil
+	}
+	ch := s.channels[n.Channel]
+	if ch == nil {
+		return s.record(ctx, n, p, errs.New(errs.Invalid, "channel %s is not configured on this server", n.Channel), "")
+	}
+	receipt, err := ch.Send(ctx, s.message(n, p))
+	if err != nil && !errs.Is(err, errs.Invalid) && j.Attempts+1 < job.MaxAttempts {
+		return fmt.Errorf("send %s to %s by %s: %w", n.ID, n.Person, n.Channel, err)
+	}
+	return s.record(ctx, n, p, err, receipt)
+}
+
+func (s *Service) record(ctx context.Context, n Notification, p Page, failure error, receipt string) error {
+	now := s.Now()
+	kind, text := KindNotified, fmt.Sprintf("%s was told by %s", n.Person, n.Channel)
+	n.Delivery, n.SentAt, n.Receipt = Sent, now, receipt
+	if failure != nil {
+		n.Delivery, n.SentAt, n.Error = Failed, time.Time{}, errs.Message(failure)
+		kind, text = KindFailed, fmt.Sprintf("%s could not be told by %s: %s", n.Person, n.Channel, n.Error)
+	}
+	return s.Store.Update(ctx, func(tx Tx) error {
+		if err := tx.SaveNotification(ctx, n); err != nil {
+			return err
+		}
+		return s.notified(ctx, tx, p, n, kind, text, now)
+	})
+}
+
+func (s *Service) message(n Notification, p Page) Message {
+	base := strings.TrimSuffix(s.BaseURL(), "/")
+	text := p.Title
+	if p.Context != "" {
+		text += "\n\n" + p.Context
+	}
+	l := p.Links
+	return Message{
+		Notification: n.ID, Page: p.ID, Person: n.Person, Address: n.Address, Severity: p.Severity, Service: p.Service,
+		Title: fmt.Sprintf("%s %s", p.Severity, p.Service), Text: text, At: n.At,
+		Links:   detect.Links{RED: base + l.RED, Traces: base + l.Traces, Profile: base + l.Profile, Runbook: base + l.Runbook},
+		PageURL: base + "/pages/" + string(p.ID), AckURL: base + "/ack/" + s.AckToken(p.ID, n.Person, s.Now().Add(24*time.Hour)),
+	}
+}
+
+// Ack records that a person has taken the page. Acknowledging twice is no error: the first one stands.
+func (s *Service) Ack(ctx context.Context, pageID ID, by string, now time.Time) (Page, error) {
+	var p Page
+	err := s.Store.Update(ctx, func(tx Tx) (err error) {
+		if p, err = tx.Page(ctx, pageID); err != nil {
+			return err
+		}
+		switch p.State {
+		case Acked:
+			return nil
+		case Resolved:
+			return errs.New(errs.Conflict, "the page is already resolved: %s", p.Reason)
+		}
+		p.State, p.AckedAt, p.AckedBy, p.Reason = Acked, now, by, "acknowledged by "+by
+		if err := tx.SavePage(ctx, p); err != nil {
+			return err
+		}
+		if err := tx.Cancel(ctx, jobEscalate, string(p.ID)); err != nil {
+			return err
+		}
+		if err := tx.Cancel(ctx, jobRelease, string(p.Group)); err != nil {
+			return err
+		}
+		return s.append(ctx, tx, KindAcked, p, by, by+" acknowledged the page", nil, now)
+	})
+	return p, err
+}
+
+// resolve ends the page of a group.
+func (s *Service) resolve(ctx context.Context, tx Tx, g detect.GroupID, reason string, now time.Time) error {
+	p, err := tx.PageOf(ctx, g)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if p.State == Held {
+		reason += "; nobody was told"
+	}
+	p.State, p.ResolvedAt, p.Reason = Resolved, now, reason
+	if err := tx.SavePage(ctx, p); err != nil {
+		return err
+	}
+	if err := tx.Cancel(ctx, jobEscalate, string(p.ID)); err != nil {
+		return err
+	}
+	if err := tx.Cancel(ctx, jobRelease, string(g)); err != nil {
+		return err
+	}
+	return s.append(ctx, tx, KindResolved, p, event.System, "page resolved: "+reason, nil, now)
+}
+
+// Live returns the pages that are not resolved, the newest first.
+func (s *Service) Live(ctx context.Context) (out []Page, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		out, err = tx.Pages(ctx, true, 1000)
+		return err
+	})
+	return out, err
+}
+
+// Get returns a page with its notifications.
+func (s *Service) Get(ctx context.Context, pageID ID) (p Page, ns []Notification, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		if p, err = tx.Page(ctx, pageID); err != nil {
+			return err
+		}
+		ns, err = tx.Notifications(ctx, pageID, "", 1000)
+		return err
+	})
+	return p, ns, err
+}
+
+// Of returns the unresolved page of a group, or an error with code not_found.
+func (s *Service) Of(ctx context.Context, g detect.GroupID) (p Page, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		p, err = tx.PageOf(ctx, g)
+		return err
+	})
+	return p, err
+}
+
+// Inbox returns what a person was told, the newest first.
+func (s *Service) Inbox(ctx context.Context, person string) (out []Notification, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		out, err = tx.Notifications(ctx, "", person, 100)
+		return err
+	})
+	return out, err
+}
+
+// AckToken returns a signed token that lets its holder acknowledge one page as one person until it expires.
+func (s *Service) AckToken(p ID, person string, until time.Time) string {
+	body := string(p) + "." + hex.EncodeToString([]byte(person)) + "." + strconv.FormatInt(until.Unix(), 36)
+	return body + "." + s.sign(body)
+}
+
+// OpenAckToken returns what a token allows, or an error with code denied.
+func (s *Service) OpenAckToken(token string, now time.Time) (ID, string, error) {
+	parts := strings.Split(token, ".")
+	denied := errs.New(errs.Denied, "this link is not valid; open the page and acknowledge there")
+	if len(parts) != 4 || !hmac.Equal([]byte(parts[3]), []byte(s.sign(strings.Join(parts[:3], ".")))) {
+		return "", "", denied
+	}
+	person, err := hex.DecodeString(parts[1])
+	until, err2 := strconv.ParseInt(parts[2], 36, 64)
+	if err != nil || err2 != nil {
+		return "", "", denied
+	}
+	if now.After(time.Unix(until, 0)) {
+		return "", "", errs.New(errs.Denied, "this link expired on %s", time.Unix(until, 0).UTC().Format(time.DateTime))
+	}
+	return ID(parts[0]), string(person), nil
+}
+
+func (s *Service) sign(body string) string {
+	m := hmac.New(sha256.New, s.Key)
+	m.Write([]byte("ack:" + body))
+	return hex.EncodeToString(m.Sum(nil))
+}
