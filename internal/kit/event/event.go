@@ -13,7 +13,7 @@ type Event struct {
 	At       time.Time       `json:"at"`                 // when it happened, by the clock of the process that saw it
 	Actor    string          `json:"actor"`              // who: a person's name, "runbook:retry-storm", "nightkeeper"
 	Subject  string          `json:"subject"`            // id of the thing it is about
-	Incident string          `json:"incident,omitempty"` // id of the incident it belongs to, when there is one
+	Group    string          `json:"group,omitempty"` // what ties the facts of one incident together: the id of its alert group
 	Service  string          `json:"service,omitempty"`
 	Text     string          `json:"text"` // one sentence for people
 	Data     json.RawMessage `json:"data,omitempty"`
@@ -50,7 +50,7 @@ type Appender interface {
 // Query selects facts. Zero fields select everything; results are in order of Seq.
 type Query struct {
 	After    int64 // Seq greater than this
-	Incident string
+	Group    string // facts of one incident
 	Subject  string
 	Kinds    []string
 	Last     bool // the newest Limit facts instead of the oldest

@@ -217,7 +217,7 @@ func (s *Service) fire(ctx context.Context, cat *catalog.Catalog, o *catalog.SLO
 		}
 		e := event.New(KindFired, now, event.System, string(a.ID),
 			fmt.Sprintf("%s burns its budget: %s", a.Service, a.Reason), Fired{a, first, why})
-		e.Service = a.Service
+		e.Service, e.Group = a.Service, string(a.Group)
 		return tx.Append(ctx, e)
 	})
 	if err != nil {
@@ -237,7 +237,7 @@ func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.
 			return err
 		}
 		e := event.New(KindResolved, now, event.System, string(cur.ID), fmt.Sprintf("%s is back within its objective: %s", cur.Service, reason), AlertResolved{cur})
-		e.Service = cur.Service
+		e.Service, e.Group = cur.Service, string(cur.Group)
 		if err := tx.Append(ctx, e); err != nil {
 			return err
 		}
@@ -266,7 +266,9 @@ func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, now time.Time) e
 		if err := tx.SaveGroup(ctx, g, false); err != nil {
 			return err
 		}
-		return tx.Append(ctx, event.New(KindGroupCalm, now, event.System, string(id), "no alert of the group fires any more", GroupCalm{id, now}))
+		e := event.New(KindGroupCalm, now, event.System, string(id), "no alert of the group fires any more", GroupCalm{id, now})
+		e.Group = string(id)
+		return tx.Append(ctx, e)
 	}
 	return nil
 }

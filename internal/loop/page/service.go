@@ -187,13 +187,13 @@ func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now
 
 func (s *Service) notified(ctx context.Context, tx Tx, p Page, n Notification, kind, text string, now time.Time) error {
 	e := event.New(kind, now, event.System, string(p.ID), text, Notified{p, n})
-	e.Service = p.Service
+	e.Service, e.Group = p.Service, string(p.Group)
 	return tx.Append(ctx, e)
 }
 
 func (s *Service) append(ctx context.Context, tx Tx, kind string, p Page, actor, text string, people []string, now time.Time) error {
 	e := event.New(kind, now, actor, string(p.ID), text, Changed{p, people})
-	e.Service = p.Service
+	e.Service, e.Group = p.Service, string(p.Group)
 	return tx.Append(ctx, e)
 }
 

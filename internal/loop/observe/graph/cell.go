@@ -55,6 +55,7 @@ type Stats struct {
 	Refused   int64         `json:"refused,omitempty"`     // calls that no server took: refused, reset
 	Timeouts  int64         `json:"timeouts,omitempty"`    // calls that the caller gave up
 	Rejected  int64         `json:"rejected,omitempty"`    // requests turned away by overload: 503 or 429
+	Origin    int64         `json:"origin,omitempty"`      // failed requests without a failed call or a long wait to explain them
 	Total     time.Duration `json:"total"`
 	Self      time.Duration `json:"self,omitempty"`       // in the service itself: not in calls, queues or pools
 	QueueWait time.Duration `json:"queue_wait,omitempty"` // waiting for a worker
@@ -72,6 +73,7 @@ func (s *Stats) add(o *Stats) {
 	s.Refused += o.Refused
 	s.Timeouts += o.Timeouts
 	s.Rejected += o.Rejected
+	s.Origin += o.Origin
 	s.Total += o.Total
 	s.Self += o.Self
 	s.QueueWait += o.QueueWait
@@ -88,6 +90,15 @@ func (s *Stats) ErrorShare() float64 {
 		return 0
 	}
 	return float64(s.Errors) / float64(s.Requests)
+}
+
+// SlowerThan returns how many requests spent longer than d in the service itself, by the buckets that lie above d.
+func (s *Stats) SlowerThan(d time.Duration) int64 {
+	var n int64
+	for i := histIndex(d) + 1; i < histBuckets; i++ {
+		n += int64(s.SelfHist[i])
+	}
+	return n
 }
 
 // Mean returns the mean duration, 0 when there were no requests.

@@ -39,7 +39,13 @@ type node struct {
 	lastSeen int64
 }
 
-type interval struct{ from, to int64 }
+// interval is time a request spent in a call or a wait, and how that ended.
+type interval struct {
+	from, to int64
+	failed   bool // the call failed
+	resend   bool // the call repeats a failed one: the pause before it is no work either
+	wait     bool // a wait for a worker or a connection, not a call
+}
 
 // New returns an empty picture.
 func New() *Live {
@@ -121,6 +127,9 @@ func (l *Live) server(s *observe.Span) {
 			c.RootErrs++
 		}
 	}
+	if s.Error && !explained(kids) {
+		c.Origin++
+	}
 	self := max(s.Duration-covered(kids, span(s)), 0)
 	c.Self += self
 	c.SelfHist[histIndex(self)]++
@@ -173,7 +182,15 @@ func count(c *Stats, s *observe.Span) {
 
 func span(s *observe.Span) interval {
 	from := s.Start.UnixNano()
-	return interval{from, from + int64(s.Duration)}
+	return interval{from: from, to: from + int64(s.Duration), failed: s.Error, resend: s.Resend > 0, wait: s.Kind == observe.Internal}
+}
+
+// slowWait is how long a wait must be to explain a failure.
+const slowWait = int64(50 * time.Millisecond)
+
+// explained reports whether a failed request has a reason elsewhere: a call that failed, or a long wait.
+func explained(in []interval) bool {
+	return slices.ContainsFunc(in, func(v interval) bool { return v.failed || (v.wait && v.to-v.from > slowWait) })
 }
 
 // covered returns how much of whole the intervals cover together.
@@ -182,6 +199,9 @@ func covered(in []interval, whole interval) time.Duration {
 	var sum, end int64 = 0, whole.from
 	for _, v := range in {
 		from, to := max(v.from, end), min(v.to, whole.to)
+		if v.resend {
+			from = end
+		}
 		if to > from {
 			sum += to - from
 			end = to

@@ -20,6 +20,9 @@ var (
 	nowFunc      = Builtin{Name: Now, Class: Read, Doc: "The time in seconds since 1970."}
 )
 
+// Core returns the built-ins that every script has without their being declared: the effects behind print and time.now.
+func Core() []Builtin { return []Builtin{noteFunc, nowFunc} }
+
 // node is a predeclared name: a namespace with children, a built-in, or a value of the language.
 type node struct {
 	children map[string]*node

@@ -45,8 +45,8 @@ type Replayer struct {
 // NewReplayer returns the effects for a run with the journal that it has so far, in order of Seq from 1. run is part of
 // the idempotency keys.
 func NewReplayer(run string, journal []Entry, record Recorder, live Effects) *Replayer {
-	classes := map[string]Class{Note: noteFunc.Class, Now: nowFunc.Class}
-	for _, b := range live.Builtins() {
+	classes := map[string]Class{}
+	for _, b := range append(Core(), live.Builtins()...) {
 		classes[b.Name] = b.Class
 	}
 	return &Replayer{run: run, journal: slices.Clone(journal), record: record, live: live, classes: classes}

@@ -1,0 +1,72 @@
+package respond
+
+import (
+	"context"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page"
+)
+
+// jobDiagnose looks at the fleet again; it is due every few seconds while an incident is open.
+const jobDiagnose = "respond.diagnose"
+
+// Follows returns what respond does about facts: alerts open incidents or join them, and a calm group resolves its own.
+func (s *Service) Follows() event.Handlers[Tx] {
+	return event.Handlers[Tx]{
+		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			f, err := event.Decode[detect.Fired](e)
+			if err != nil {
+				return err
+			}
+			return s.fired(ctx, tx, f.Alert, now)
+		},
+		detect.KindGroupCalm: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			c, err := event.Decode[detect.GroupCalm](e)
+			if err != nil {
+				return err
+			}
+			i, err := tx.IncidentOf(ctx, c.Group)
+			if errs.Is(err, errs.NotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return s.resolve(ctx, tx, i, event.System, "no alert fires any more", now)
+		},
+		page.KindAcked: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			c, err := event.Decode[page.Changed](e)
+			if err != nil {
+				return err
+			}
+			i, err := tx.IncidentOf(ctx, c.Page.Group)
+			if err != nil || !i.AckedAt.IsZero() {
+				return ignoreNotFound(err)
+			}
+			i.AckedAt = c.Page.AckedAt
+			if i.Commander == "" {
+				i.Commander = c.Page.AckedBy
+				if err := s.append(ctx, tx, KindCommander, i, event.System, i.Commander+" has command: first to acknowledge", now); err != nil {
+					return err
+				}
+			}
+			return tx.SaveIncident(ctx, i)
+		},
+	}
+}
+
+// Tasks returns the tasks of respond.
+func (s *Service) Tasks() job.Tasks {
+	return job.Tasks{jobDiagnose: func(ctx context.Context, j job.Job) error { return s.Look(ctx, ID(j.Key), s.Now()) }}
+}
+
+func ignoreNotFound(err error) error {
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,108 @@
+package respond
+
+import (
+	"slices"
+	"time"
+
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/respond/diagnose"
+)
+
+// ID names an incident, such as INC-42.
+type ID string
+
+// Status of an incident; see the package comment.
+type Status string
+
+// Statuses of an incident.
+const (
+	Investigating Status = "investigating"
+	Identified    Status = "identified"
+	Mitigating    Status = "mitigating"
+	Resolved      Status = "resolved"
+)
+
+// Impact is what the incident cost so far, counted from failed customer requests.
+type Impact struct {
+	LostRequests int64   `json:"lost_requests"`
+	Revenue      float64 `json:"revenue"`
+	Currency     string  `json:"currency,omitempty"`
+}
+
+// Incident is a group of alerts that people and runbooks work on.
+type Incident struct {
+	ID         ID                  `json:"id"`
+	Group      detect.GroupID      `json:"group"`
+	Title      string              `json:"title"`
+	Severity   detect.Severity     `json:"severity"`
+	Status     Status              `json:"status"`
+	Service    string              `json:"service"` // whose alert opened it
+	Commander  string              `json:"commander,omitempty"`
+	OpenedAt   time.Time           `json:"opened_at"`
+	OnsetAt    time.Time           `json:"onset_at"` // first sign of trouble, found afterwards
+	NamedAt    time.Time           `json:"named_at,omitzero"`
+	AckedAt    time.Time           `json:"acked_at,omitzero"`
+	ResolvedAt time.Time           `json:"resolved_at,omitzero"`
+	Alerts     []detect.AlertID    `json:"alerts"`
+	Burning    []string            `json:"burning"`  // services with an alert
+	Affected   []string            `json:"affected"` // services that fail or are slow, the burning ones among them
+	Impact     Impact              `json:"impact"`
+	Diagnosis  diagnose.Diagnosis  `json:"diagnosis"`
+	Cause      *diagnose.Suspect   `json:"cause,omitempty"` // named cause
+	Confidence diagnose.Confidence `json:"confidence,omitempty"`
+	Run        string              `json:"run,omitempty"` // newest run
+	Reopened   int                 `json:"reopened,omitempty"`
+	Reason     string              `json:"reason"` // why it is in this status
+}
+
+// Open reports whether the incident is not resolved.
+func (i Incident) Open() bool { return i.Status != Resolved }
+
+// attach adds an alert to the incident, and opens it again when it was resolved.
+func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened bool) {
+	next = i
+	next.Alerts = append(slices.Clone(i.Alerts), a.ID)
+	if !slices.Contains(next.Burning, a.Service) {
+		next.Burning = append(slices.Clone(i.Burning), a.Service)
+	}
+	if !slices.Contains(next.Affected, a.Service) {
+		next.Affected = append(slices.Clone(i.Affected), a.Service)
+	}
+	if a.Severity.Worse(i.Severity) {
+		next.Severity = a.Severity
+	}
+	if i.Status == Resolved {
+		next.Status, next.ResolvedAt = Investigating, time.Time{}
+		next.Reopened++
+		next.Reason = "an alert fires again: " + a.Service
+		return next, true
+	}
+	return next, false
+}
+
+// How long a diagnosis is given before it is believed: a clear one at once when it was the same twice, a likely one
+// after settle, and after giveUp whatever stands first, or nothing.
+const (
+	settle = 20 * time.Second
+	giveUp = 45 * time.Second
+)
+
+// name decides whether the incident's cause can be named now, and why.
+func name(i Incident, d diagnose.Diagnosis, now time.Time) (named bool, cause diagnose.Suspect, reason string) {
+	if i.Cause != nil {
+		return false, *i.Cause, "already named"
+	}
+	top, age := d.Top(), now.Sub(i.OpenedAt)
+	same := i.Diagnosis.Top().Service == top.Service && i.Diagnosis.Top().Kind == top.Kind && !i.Diagnosis.At.IsZero()
+	switch {
+	case d.Confidence == diagnose.High && same:
+		return true, top, "two diagnoses in a row agree, clear of other suspects"
+	case d.Confidence != diagnose.Low && age > settle && same:
+		return true, top, "the same suspect for " + settle.String()
+	case age > giveUp && len(d.Suspects) > 0 && d.Confidence != diagnose.Low:
+		return true, top, "the most likely after " + giveUp.String()
+	case age > giveUp:
+		return true, diagnose.Suspect{Kind: diagnose.Unknown}, "nothing stands out after " + giveUp.String()
+	}
+	return false, diagnose.Suspect{}, "not sure yet"
+}

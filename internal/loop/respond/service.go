@@ -1,0 +1,400 @@
+package respond
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/observe"
+	"nightkeeper/internal/loop/observe/graph"
+	"nightkeeper/internal/loop/page/rota"
+	"nightkeeper/internal/loop/respond/diagnose"
+)
+
+// Config is what a Service needs. Telemetry may fail; everything else is required.
+type Config struct {
+	Store     Store
+	Catalog   func() *catalog.Catalog
+	Graph     *graph.Live
+	Telemetry observe.Telemetry
+	Deploys   func(ctx context.Context, since time.Time) ([]observe.Deploy, error)
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Service opens incidents, finds their cause and follows them to their end. It is safe for concurrent use.
+type Service struct{ Config }
+
+// New returns a service.
+func New(c Config) *Service { return &Service{c} }
+
+// fired opens an incident for a new group of alerts, or adds the alert to the one there is.
+func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Time) error {
+	i, err := tx.IncidentOf(ctx, a.Group)
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return s.open(ctx, tx, a, now)
+	case err != nil:
+		return err
+	case slices.Contains(i.Alerts, a.ID):
+		return nil
+	}
+	next, reopened := i.attach(a, now)
+	kind, text := KindJoined, fmt.Sprintf("%s burns too and belongs here", a.Service)
+	if reopened {
+		kind, text = KindReopened, next.Reason
+		next.Cause, next.Diagnosis = nil, diagnose.Diagnosis{}
+	}
+	if err := tx.SaveIncident(ctx, next); err != nil {
+		return err
+	}
+	if err := s.append(ctx, tx, kind, next, event.System, text, now); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, job.New(jobDiagnose, string(next.ID), now, nil))
+}
+
+func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time) error {
+	n, err := tx.NextNumber(ctx, "incident")
+	if err != nil {
+		return err
+	}
+	i := Incident{
+		ID: ID("INC-" + strconv.FormatInt(n, 10)), Group: a.Group, Title: a.Service + " burns its error budget", Severity: a.Severity,
+		Status: Investigating, Service: a.Service, OpenedAt: now, OnsetAt: a.FiredAt, Alerts: []detect.AlertID{a.ID},
+		Burning: []string{a.Service}, Affected: []string{a.Service}, Reason: a.Reason,
+	}
+	if a.Severity == detect.SEV1 || a.Severity == detect.SEV2 {
+		i.Commander = s.commander(now)
+	}
+	if err := tx.SaveIncident(ctx, i); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s %s opened: %s", i.Severity, i.ID, i.Title)
+	if i.Commander != "" {
+		text += "; commander by rota is " + i.Commander
+	}
+	if err := s.append(ctx, tx, KindOpened, i, event.System, text, now); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, job.New(jobDiagnose, string(i.ID), now.Add(diagnoseEvery), nil))
+}
+
+// commander returns who commands now: whoever is on the schedule labelled role=commander.
+func (s *Service) commander(now time.Time) string {
+	c := s.Catalog()
+	for _, sch := range c.Schedules {
+		if sch.Labels["role"] == "commander" {
+			if sh, err := rota.At(sch, now); err == nil {
+				return sh.Person
+			}
+		}
+	}
+	return ""
+}
+
+// diagnoseEvery is how often an open incident is looked at again.
+const diagnoseEvery = 4 * time.Second
+
+// Look gathers the scene of an open incident, diagnoses it, updates its impact, and plans the next look.
+func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
+	i, err := s.Get(ctx, incident)
+	if err != nil || !i.Open() {
+		return ignoreNotFound(err)
+	}
+	scene := s.scene(ctx, i, now)
+	d := diagnose.Run(scene)
+	impact, affected := s.impact(scene, i, now)
+	return s.Store.Update(ctx, func(tx Tx) error {
+		i, err := tx.Incident(ctx, incident)
+		if err != nil || !i.Open() {
+			return ignoreNotFound(err)
+		}
+		named, cause, why := name(i, d, now)
+		grown := len(affected) > len(i.Affected)
+		i.OnsetAt, i.Affected, i.Impact = scene.Onset, union(i.Affected, affected), impact
+		if i.Cause == nil {
+			i.Diagnosis = d
+		}
+		if named {
+			i.Cause, i.Confidence, i.NamedAt = &cause, d.Confidence, now
+			i.Status, i.Reason = Identified, d.Summary
+			i.Title = title(cause, i)
+			e := s.event(KindNamed, i, event.System, fmt.Sprintf("suspected cause: %s (%s)", d.Summary, why), now)
+			e.Data = event.New("", now, "", "", "", Named{i, cause, d.Confidence}).Data
+			if err := tx.Append(ctx, e); err != nil {
+				return err
+			}
+		}
+		if named || grown {
+			text := fmt.Sprintf("%d services affected, %d customer requests lost, about %.0f %s", len(i.Affected), impact.LostRequests, impact.Revenue, impact.Currency)
+			if err := s.append(ctx, tx, KindImpact, i, event.System, text, now); err != nil {
+				return err
+			}
+		}
+		if err := tx.SaveIncident(ctx, i); err != nil {
+			return err
+		}
+		return tx.Enqueue(ctx, job.New(jobDiagnose, string(i.ID), now.Add(diagnoseEvery), nil))
+	})
+}
+
+func title(c diagnose.Suspect, i Incident) string {
+	if c.Service == "" {
+		return i.Title
+	}
+	return c.Service + ": " + strings.ReplaceAll(c.Kind, "_", " ")
+}
+
+// before is how far back "before" reaches, and margin how far from the onset it stays away.
+const (
+	before = 5 * time.Minute
+	margin = graph.Width
+)
+
+// scene compares the fleet before the onset with the fleet since.
+func (s *Service) scene(ctx context.Context, i Incident, now time.Time) diagnose.Scene {
+	onset := s.onset(i, now)
+	end := now.Add(graph.Width)
+	from, until := onset.Add(-before), onset.Add(-margin)
+	if len(s.Graph.Points(i.Service, from, until)) > 0 {
+		for until.Sub(from) > 2*graph.Width && s.silent(from, from.Add(graph.Width)) {
+			from = from.Add(graph.Width)
+		}
+	}
+	sc := diagnose.Scene{
+		Now: now, Onset: onset, BeforeSpan: until.Sub(from), DuringSpan: now.Sub(onset), Burning: i.Burning,
+		Services: map[string]diagnose.Pair{}, Calls: map[graph.Edge]diagnose.Pair{}, Versions: map[string]map[string]time.Time{},
+	}
+	for _, name := range s.Graph.Services(now) {
+		sc.Services[name] = diagnose.Pair{Before: s.Graph.Service(name, from, until), During: s.Graph.Service(name, onset, end)}
+		sc.Versions[name] = s.Graph.Versions(name)
+	}
+	for e, st := range s.Graph.Calls(from, until) {
+		sc.Calls[e] = diagnose.Pair{Before: st}
+	}
+	for e, st := range s.Graph.Calls(onset, end) {
+		p := sc.Calls[e]
+		p.During = st
+		sc.Calls[e] = p
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if lines, err := s.Telemetry.Logs(ctx, observe.Filter{Level: "ERROR", From: onset, To: now, Limit: 2000}); err == nil {
+		sc.Logs = lines
+	} else {
+		s.Log.Warn("diagnosis goes on without logs", "incident", i.ID, "error", err)
+	}
+	if ds, err := s.Deploys(ctx, onset.Add(-time.Hour)); err == nil {
+		sc.Deploys = ds
+	} else {
+		s.Log.Warn("diagnosis goes on without deploys", "incident", i.ID, "error", err)
+	}
+	return sc
+}
+
+func (s *Service) silent(from, to time.Time) bool {
+	for _, n := range s.Graph.Services(to) {
+		st := s.Graph.Service(n, from, to)
+		if st.Requests > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// onset returns when the trouble began: the first bucket, within five minutes before the incident, from which on the
+// service that alerted first fails or is slow without a pause of three buckets.
+func (s *Service) onset(i Incident, now time.Time) time.Time {
+	from := i.OpenedAt.Add(-before)
+	points := s.Graph.Points(i.Service, from, i.OpenedAt.Add(graph.Width))
+	var normal graph.Stats
+	if n := len(points); n > 12 {
+		normal = s.Graph.Service(i.Service, from, from.Add(time.Duration(n-9)*graph.Width))
+	}
+	limit := max(3*normal.Quantile(0.95), 300*time.Millisecond)
+	first, calm := len(points)-1, 0
+	for k := len(points) - 1; k >= 0 && calm < 3; k-- {
+		p := points[k]
+		if p.Requests > 0 && (p.ErrorShare() > 0.02+2*normal.ErrorShare() || p.Quantile(0.9) > limit) {
+			first, calm = k, 0
+		} else {
+			calm++
+		}
+	}
+	start := from.Truncate(graph.Width).Add(time.Duration(first) * graph.Width)
+	if start.After(i.OpenedAt) || first < 0 {
+		return i.OpenedAt.Truncate(graph.Width)
+	}
+	return start
+}
+
+// impact counts failed customer requests since the onset, and who is affected.
+func (s *Service) impact(sc diagnose.Scene, i Incident, now time.Time) (Impact, []string) {
+	c := s.Catalog()
+	var im Impact
+	affected := slices.Clone(i.Burning)
+	for name, p := range sc.Services {
+		im.LostRequests += p.During.RootErrs
+		if svc := c.Services[name]; svc != nil {
+			im.Revenue += float64(p.During.RootErrs) * svc.RevenuePerRequest
+			if svc.Currency != "" {
+				im.Currency = svc.Currency
+			}
+		}
+		worse := p.During.ErrorShare() > p.Before.ErrorShare()+0.05 ||
+			p.During.Quantile(0.9) > max(3*p.Before.Quantile(0.9), 300*time.Millisecond)
+		if p.During.Requests >= 5 && worse && !slices.Contains(affected, name) {
+			affected = append(affected, name)
+		}
+	}
+	slices.Sort(affected)
+	return im, affected
+}
+
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Mitigating is the order that a run has begun to change something.
+func (s *Service) Mitigating(ctx context.Context, tx Tx, incident ID, run, reason string, now time.Time) error {
+	return s.status(ctx, tx, incident, Mitigating, run, reason, now)
+}
+
+// Failed is the order that a run ended without fixing the incident.
+func (s *Service) Failed(ctx context.Context, tx Tx, incident ID, run, reason string, now time.Time) error {
+	return s.status(ctx, tx, incident, Identified, run, reason, now)
+}
+
+func (s *Service) status(ctx context.Context, tx Tx, incident ID, to Status, run, reason string, now time.Time) error {
+	i, err := tx.Incident(ctx, incident)
+	if err != nil || !i.Open() || (i.Status == to && i.Run == run) {
+		return ignoreNotFound(err)
+	}
+	i.Status, i.Run, i.Reason = to, run, reason
+	if err := tx.SaveIncident(ctx, i); err != nil {
+		return err
+	}
+	return s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s: %s", to, reason), now)
+}
+
+func (s *Service) resolve(ctx context.Context, tx Tx, i Incident, actor, reason string, now time.Time) error {
+	if !i.Open() {
+		return nil
+	}
+	i.Status, i.ResolvedAt, i.Reason = Resolved, now, reason
+	if err := tx.SaveIncident(ctx, i); err != nil {
+		return err
+	}
+	if err := tx.Cancel(ctx, jobDiagnose, string(i.ID)); err != nil {
+		return err
+	}
+	return s.append(ctx, tx, KindResolved, i, actor, fmt.Sprintf("%s resolved after %s: %s", i.ID, now.Sub(i.OpenedAt).Round(time.Second), reason), now)
+}
+
+// Resolve ends an incident because a person says so.
+func (s *Service) Resolve(ctx context.Context, incident ID, by, reason string, now time.Time) error {
+	if strings.TrimSpace(reason) == "" {
+		return errs.New(errs.Invalid, "say why the incident is over")
+	}
+	return s.Store.Update(ctx, func(tx Tx) error {
+		i, err := tx.Incident(ctx, incident)
+		if err != nil {
+			return err
+		}
+		if !i.Open() {
+			return errs.New(errs.Conflict, "%s is already resolved", incident)
+		}
+		return s.resolve(ctx, tx, i, by, reason, now)
+	})
+}
+
+// Note writes something down on the incident's timeline.
+func (s *Service) Note(ctx context.Context, incident ID, by, text string, now time.Time) error {
+	text = strings.TrimSpace(text)
+	if text == "" || len(text) > 4000 {
+		return errs.New(errs.Invalid, "a note has 1 to 4,000 characters; this has %d", len(text))
+	}
+	return s.Store.Update(ctx, func(tx Tx) error {
+		i, err := tx.Incident(ctx, incident)
+		if err != nil {
+			return err
+		}
+		return s.append(ctx, tx, KindNoted, i, by, text, now)
+	})
+}
+
+// Command gives the incident to a commander.
+func (s *Service) Command(ctx context.Context, incident ID, person, by string, now time.Time) error {
+	if s.Catalog().People[person] == nil {
+		return errs.New(errs.Invalid, "there is no person named %q in the catalog", person)
+	}
+	return s.Store.Update(ctx, func(tx Tx) error {
+		i, err := tx.Incident(ctx, incident)
+		if err != nil {
+			return err
+		}
+		i.Commander = person
+		if err := tx.SaveIncident(ctx, i); err != nil {
+			return err
+		}
+		return s.append(ctx, tx, KindCommander, i, by, person+" has command", now)
+	})
+}
+
+func (s *Service) event(kind string, i Incident, actor, text string, now time.Time) event.Event {
+	e := event.New(kind, now, actor, string(i.ID), text, Changed{i})
+	e.Group, e.Service = string(i.Group), i.Service
+	return e
+}
+
+func (s *Service) append(ctx context.Context, tx Tx, kind string, i Incident, actor, text string, now time.Time) error {
+	return tx.Append(ctx, s.event(kind, i, actor, text, now))
+}
+
+// Get returns an incident or an error with code not_found.
+func (s *Service) Get(ctx context.Context, incident ID) (i Incident, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		i, err = tx.Incident(ctx, incident)
+		return err
+	})
+	return i, err
+}
+
+// List returns the newest incidents, only unresolved ones when open is set.
+func (s *Service) List(ctx context.Context, open bool, limit int) (out []Incident, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		out, err = tx.Incidents(ctx, open, limit)
+		return err
+	})
+	return out, err
+}
+
+// Timeline returns every fact of an incident, the oldest first.
+func (s *Service) Timeline(ctx context.Context, incident ID) (out []event.Event, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		i, err := tx.Incident(ctx, incident)
+		if err != nil {
+			return err
+		}
+		out, err = tx.Events(ctx, event.Query{Group: string(i.Group), Limit: 5000})
+		return err
+	})
+	return out, err
+}

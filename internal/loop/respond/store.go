@@ -1,0 +1,34 @@
+package respond
+
+import (
+	"context"
+
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/loop/detect"
+)
+
+// Store keeps incidents.
+type Store interface {
+	// View runs fn on a consistent snapshot; it changes nothing.
+	View(ctx context.Context, fn func(Tx) error) error
+	// Update runs fn in one transaction: all of it is durable when Update returns nil, none of it otherwise. fn may be run
+	// again and must have no effect outside.
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Tx is one transaction of a Store.
+type Tx interface {
+	event.Appender
+	event.Reader
+	job.Enqueuer
+	// Incident returns an incident or an error with code not_found.
+	Incident(ctx context.Context, id ID) (Incident, error)
+	// IncidentOf returns the incident of a group or an error with code not_found.
+	IncidentOf(ctx context.Context, g detect.GroupID) (Incident, error)
+	// Incidents returns the newest incidents, only unresolved ones when open is set.
+	Incidents(ctx context.Context, open bool, limit int) ([]Incident, error)
+	SaveIncident(ctx context.Context, i Incident) error
+	// NextNumber returns the next number of a named sequence, starting at 1.
+	NextNumber(ctx context.Context, name string) (int64, error)
+}
