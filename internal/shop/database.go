@@ -17,7 +17,7 @@ import (
 )
 
 // idleConnection is how long an unused database connection stays open.
-const idleConnection = 3 * time.Second
+const idleConnection = 2 * time.Second
 
 // connCounter is the database's side: how many connections are open, of how many.
 type connCounter struct{ open, limit atomic.Int64 }

@@ -38,12 +38,12 @@ func journeys() []journey {
 		{"mobile-home", 2, "mobile-api", "GET", "/home"},
 		{"mobile-buy", 1.5, "mobile-api", "POST", "/buy"},
 		{"account", 2.5, "account-web", "GET", "/account"},
-		{"subscription", 1.2, "account-web", "POST", "/subscription"},
-		{"backoffice", 1.2, "backoffice-web", "GET", "/orders"},
+		{"subscription", 1.3, "account-web", "POST", "/subscription"},
+		{"backoffice", 1.3, "backoffice-web", "GET", "/orders"},
 		{"partner-feed", 1.4, "partner-api", "GET", "/feed"},
-		{"billing-job", 1.2, "billing-worker", "POST", "/run"},
-		{"email-job", 1.2, "email-worker", "POST", "/run"},
-		{"reporting-job", 1.2, "reporting-worker", "POST", "/run"},
+		{"billing-job", 1.3, "billing-worker", "POST", "/run"},
+		{"email-job", 1.3, "email-worker", "POST", "/run"},
+		{"reporting-job", 1.3, "reporting-worker", "POST", "/run"},
 	}
 }
 

@@ -7,8 +7,8 @@ import "time"
 // patience and three retries towards user-preferences-api without a breaker,
 // and connection pools whose sum is larger than what the database accepts.
 const (
-	databaseLimit    = 150
-	preferencesQueue = 400
+	databaseLimit    = 160
+	preferencesQueue = 500
 )
 
 // table is the whole shop. It is long because it is data: one entry per service.
@@ -22,14 +22,14 @@ func table() []ServiceSpec {
 				{"POST", "/cart", "session-api | user-preferences-api + cart-api"},
 				{"POST", "/checkout", "session-api + feature-flag-api | user-preferences-api + checkout-api"},
 			},
-			Deps: []DepSpec{dep("session-api", 1500, 32), optional("feature-flag-api", 1500, 16), preferences(40), dep("catalog-api", 2000, 32),
+			Deps: []DepSpec{dep("session-api", 1500, 32), optional("feature-flag-api", 1500, 16), preferences(60), dep("catalog-api", 2000, 32),
 				optional("recommendation-api", 2000, 32), optional("content-api", 1500, 16), dep("search-api", 2000, 32), dep("cart-api", 2000, 32), dep("checkout-api", 2800, 32)}},
 		{Name: "mobile-api", Team: "mobile", Tier: Critical, Version: "5.12.0", Latency: 6 * ms, Workers: 12, Instances: 2, RevenuePerRequest: 1.6,
 			Routes: []RouteSpec{
 				{"GET", "/home", "session-api | user-preferences-api + recommendation-api + promotion-api"},
 				{"POST", "/buy", "session-api | checkout-api/express"},
 			},
-			Deps: []DepSpec{dep("session-api", 1500, 16), preferences(16), optional("recommendation-api", 2000, 16), optional("promotion-api", 1500, 16), dep("checkout-api", 2800, 16)}},
+			Deps: []DepSpec{dep("session-api", 1500, 16), preferences(20), optional("recommendation-api", 2000, 16), optional("promotion-api", 1500, 16), dep("checkout-api", 2800, 16)}},
 		{Name: "account-web", Team: "identity", Tier: Standard, Version: "3.7.2", Latency: 8 * ms, Workers: 12, Instances: 2, RevenuePerRequest: 0.4,
 			Routes: []RouteSpec{
 				{"GET", "/account", "session-api | user-profile-api + wishlist-api + loyalty-api + order-api/history"},
@@ -52,9 +52,9 @@ func table() []ServiceSpec {
 			},
 			Deps: []DepSpec{dep("cart-api", 1500, 16), dep("pricing-api", 1500, 16), dep("inventory-api", 1500, 16), dep("address-api", 1500, 8),
 				optional("gift-card-api", 1500, 8), dep("payment-api", 2000, 16), dep("order-api", 2000, 16)}},
-		{Name: "cart-api", Team: "checkout", Tier: Critical, Version: "4.9.0", Latency: 8 * ms, Workers: 10, Instances: 2,
+		{Name: "cart-api", Team: "checkout", Tier: Critical, Version: "4.9.0", Latency: 8 * ms, Workers: 12, Instances: 2,
 			Routes: []RouteSpec{{"POST", "/cart", "shop-db:tx | pricing-api + user-preferences-api"}, {"GET", "/items", "shop-db"}},
-			Deps:   []DepSpec{database(20), dep("pricing-api", 1500, 16), preferences(16)}},
+			Deps:   []DepSpec{database(24), dep("pricing-api", 1500, 16), preferences(20)}},
 		{Name: "pricing-api", Team: "pricing", Tier: Critical, Version: "7.0.3", Latency: 6 * ms, Workers: 4, Instances: 2,
 			Routes: []RouteSpec{{"GET", "/prices", "promotion-api + tax-api"}},
 			Deps:   []DepSpec{optional("promotion-api", 1500, 16), dep("tax-api", 1500, 16)}},
@@ -81,15 +81,15 @@ func table() []ServiceSpec {
 				{"POST", "/orders", "shop-db:tx | user-preferences-api + shipping-api + notification-api + loyalty-api"},
 				{"GET", "/history", "shop-db"},
 			},
-			Deps: []DepSpec{database(20), preferences(16), dep("shipping-api", 1500, 12), optional("notification-api", 1500, 12), optional("loyalty-api", 1500, 12)}},
+			Deps: []DepSpec{database(24), preferences(20), dep("shipping-api", 1500, 12), optional("notification-api", 1500, 12), optional("loyalty-api", 1500, 12)}},
 
 		// Money.
-		{Name: "payment-api", Team: "payments", Tier: Critical, Version: "6.8.2", Latency: 15 * ms, Workers: 10, Instances: 2,
+		{Name: "payment-api", Team: "payments", Tier: Critical, Version: "6.8.2", Latency: 15 * ms, Workers: 12, Instances: 2,
 			Routes: []RouteSpec{{"POST", "/payments", "shop-db:tx | fraud-detection-api + user-preferences-api | ledger-api"}},
-			Deps:   []DepSpec{database(20), dep("fraud-detection-api", 1500, 16), preferences(16), dep("ledger-api", 1500, 12)}},
+			Deps:   []DepSpec{database(24), dep("fraud-detection-api", 1500, 16), preferences(20), dep("ledger-api", 1500, 12)}},
 		{Name: "fraud-detection-api", Team: "risk", Tier: Critical, Version: "2.14.0", Latency: 20 * ms, Workers: 10, Instances: 2,
 			Routes: []RouteSpec{{"POST", "/scores", "user-preferences-api"}},
-			Deps:   []DepSpec{preferences(16)}},
+			Deps:   []DepSpec{preferences(20)}},
 		{Name: "ledger-api", Team: "payments", Tier: Critical, Version: "3.0.5", Latency: 6 * ms, Workers: 4, Instances: 1,
 			Routes: []RouteSpec{{"POST", "/entries", "shop-db"}},
 			Deps:   []DepSpec{database(12)}},
@@ -98,10 +98,10 @@ func table() []ServiceSpec {
 			Deps:   []DepSpec{database(12), dep("payment-api", 2000, 12)}},
 		{Name: "invoice-api", Team: "billing", Tier: Standard, Version: "2.5.6", Latency: 8 * ms, Workers: 8, Instances: 2,
 			Routes: []RouteSpec{{"POST", "/invoices", "shop-db:tx | user-preferences-api + tax-api"}},
-			Deps:   []DepSpec{database(16), preferences(16), dep("tax-api", 1500, 8)}},
-		{Name: "subscription-api", Team: "billing", Tier: Critical, Version: "3.3.9", Latency: 10 * ms, Workers: 10, Instances: 2, RevenuePerRequest: 12,
+			Deps:   []DepSpec{database(16), preferences(20), dep("tax-api", 1500, 8)}},
+		{Name: "subscription-api", Team: "billing", Tier: Critical, Version: "3.3.9", Latency: 10 * ms, Workers: 12, Instances: 2, RevenuePerRequest: 12,
 			Routes: []RouteSpec{{"POST", "/subscriptions", "shop-db:tx | user-preferences-api + payment-api | invoice-api"}},
-			Deps:   []DepSpec{database(20), preferences(16), dep("payment-api", 2000, 12), optional("invoice-api", 1500, 12)}},
+			Deps:   []DepSpec{database(24), preferences(20), dep("payment-api", 2000, 12), optional("invoice-api", 1500, 12)}},
 
 		// Finding.
 		{Name: "catalog-api", Team: "catalog", Tier: Critical, Version: "11.0.2", Latency: 8 * ms, Workers: 5, Instances: 2,
@@ -111,12 +111,12 @@ func table() []ServiceSpec {
 			Routes: []RouteSpec{{"GET", "/images", ""}}},
 		{Name: "search-api", Team: "search", Tier: Critical, Version: "8.1.5", Latency: 15 * ms, Workers: 10, Instances: 2,
 			Routes: []RouteSpec{{"GET", "/search", "user-preferences-api + catalog-api + suggest-api"}},
-			Deps:   []DepSpec{preferences(16), dep("catalog-api", 1500, 16), optional("suggest-api", 1500, 12)}},
+			Deps:   []DepSpec{preferences(20), dep("catalog-api", 1500, 16), optional("suggest-api", 1500, 12)}},
 		{Name: "suggest-api", Team: "search", Tier: Experimental, Version: "0.8.1", Latency: 5 * ms, Workers: 2, Instances: 1,
 			Routes: []RouteSpec{{"GET", "/suggestions", ""}}},
 		{Name: "recommendation-api", Team: "search", Tier: Standard, Version: "5.5.1", Latency: 12 * ms, Workers: 10, Instances: 2,
 			Routes: []RouteSpec{{"GET", "/recommendations", "user-preferences-api + catalog-api"}},
-			Deps:   []DepSpec{preferences(16), dep("catalog-api", 1500, 16)}},
+			Deps:   []DepSpec{preferences(20), dep("catalog-api", 1500, 16)}},
 		{Name: "review-api", Team: "catalog", Tier: Experimental, Version: "1.2.0", Latency: 6 * ms, Workers: 2, Instances: 1,
 			Routes: []RouteSpec{{"GET", "/reviews", "shop-db"}},
 			Deps:   []DepSpec{database(8)}},
@@ -130,22 +130,22 @@ func table() []ServiceSpec {
 		{Name: "login-api", Team: "identity", Tier: Critical, Version: "4.1.3", Latency: 12 * ms, Workers: 4, Instances: 1,
 			Routes: []RouteSpec{{"POST", "/login", "shop-db | audit-api"}},
 			Deps:   []DepSpec{database(8), optional("audit-api", 1500, 8)}},
-		{Name: "user-profile-api", Team: "identity", Tier: Standard, Version: "3.9.4", Latency: 8 * ms, Workers: 10, Instances: 2,
+		{Name: "user-profile-api", Team: "identity", Tier: Standard, Version: "3.9.4", Latency: 8 * ms, Workers: 12, Instances: 2,
 			Routes: []RouteSpec{{"GET", "/profile", "shop-db:tx | user-preferences-api + address-api"}},
-			Deps:   []DepSpec{database(20), preferences(16), dep("address-api", 1500, 8)}},
+			Deps:   []DepSpec{database(24), preferences(20), dep("address-api", 1500, 8)}},
 		{Name: preferencesName, Team: "personalization", Tier: Critical, Version: "2.11.3", Latency: 50 * ms, Workers: 8, Instances: 2, QueueLimit: preferencesQueue, QueueTimeout: 10 * time.Second,
 			Routes: []RouteSpec{{"GET", "/preferences", ""}}},
 		{Name: "address-api", Team: "identity", Tier: Standard, Version: "1.5.5", Latency: 5 * ms, Workers: 3, Instances: 1,
 			Routes: []RouteSpec{{"GET", "/addresses", ""}}},
-		{Name: "wishlist-api", Team: "personalization", Tier: Standard, Version: "1.10.2", Latency: 6 * ms, Workers: 10, Instances: 2,
+		{Name: "wishlist-api", Team: "personalization", Tier: Standard, Version: "1.10.2", Latency: 6 * ms, Workers: 12, Instances: 2,
 			Routes: []RouteSpec{{"GET", "/wishlist", "shop-db:tx | user-preferences-api"}},
-			Deps:   []DepSpec{database(20), preferences(16)}},
-		{Name: "loyalty-api", Team: "personalization", Tier: Standard, Version: "2.8.0", Latency: 6 * ms, Workers: 10, Instances: 2,
+			Deps:   []DepSpec{database(24), preferences(20)}},
+		{Name: "loyalty-api", Team: "personalization", Tier: Standard, Version: "2.8.0", Latency: 6 * ms, Workers: 12, Instances: 2,
 			Routes: []RouteSpec{{"GET", "/points", "shop-db:tx | user-preferences-api"}},
-			Deps:   []DepSpec{database(20), preferences(16)}},
-		{Name: "notification-api", Team: "messaging", Tier: Standard, Version: "4.0.7", Latency: 8 * ms, Workers: 10, Instances: 2,
+			Deps:   []DepSpec{database(24), preferences(20)}},
+		{Name: "notification-api", Team: "messaging", Tier: Standard, Version: "4.0.7", Latency: 8 * ms, Workers: 12, Instances: 2,
 			Routes: []RouteSpec{{"POST", "/notifications", "shop-db:tx | user-preferences-api"}},
-			Deps:   []DepSpec{database(20), preferences(16)}},
+			Deps:   []DepSpec{database(24), preferences(20)}},
 		{Name: "email-worker", Team: "messaging", Tier: Standard, Version: "2.1.4", Latency: 20 * ms, Workers: 4, Instances: 1,
 			Routes: []RouteSpec{{"POST", "/run", "notification-api + content-api"}},
 			Deps:   []DepSpec{dep("notification-api", 2000, 8), optional("content-api", 1500, 4)}},
@@ -196,7 +196,7 @@ func dep(name string, timeoutMS, pool int) DepSpec {
 	return DepSpec{
 		Name: name, Timeout: time.Duration(timeoutMS) * ms, Retries: 1, Backoff: 100 * ms, RetryPercent: -1,
 		Pool: pool, PoolWait: time.Second,
-		Breaker: BreakerSpec{Share: 0.6, MinCalls: 20, Window: 10 * time.Second, OpenFor: 5 * time.Second, Probes: 3},
+		Breaker: BreakerSpec{Share: 0.6, MinCalls: 100, Window: 10 * time.Second, OpenFor: 5 * time.Second, Probes: 3},
 	}
 }
 

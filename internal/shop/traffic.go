@@ -6,7 +6,7 @@ import (
 )
 
 // slowAnswer is the time from which an answer counts as bad for health.
-const slowAnswer = time.Second
+const slowAnswer = 2 * time.Second
 
 // traffic counts what a service answered in the last seconds.
 type traffic struct {

@@ -18,7 +18,7 @@ type ServiceState struct {
 	StartedAt  time.Time `json:"started_at"`
 	Up         bool      `json:"up"`
 	// Healthy is up, with at most one answer in twenty of the last ten seconds
-	// an error or slower than a second.
+	// an error or slower than two seconds.
 	Healthy      bool              `json:"healthy"`
 	Recent       RecentTraffic     `json:"last_10s"`
 	Requests     int               `json:"requests"`
@@ -32,7 +32,7 @@ type ServiceState struct {
 // RecentTraffic is what a service answered in the last ten seconds.
 type RecentTraffic struct {
 	Requests int `json:"requests"`
-	// Bad are errors and answers that took longer than a second.
+	// Bad are errors and answers that took longer than two seconds.
 	Bad int `json:"bad"`
 }
 
