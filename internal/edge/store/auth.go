@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+)
+
+// Account is somebody who can sign in.
+type Account struct {
+	Name     string
+	Password string // encoded hash
+	Role     string
+	Created  time.Time
+}
+
+// Token lets a program in. Hash is the SHA-256 of its secret, in hex.
+type Token struct {
+	ID, Hash, Name, Account, Scope string
+	Created, Used                  time.Time
+}
+
+// Accounts returns all accounts, by name.
+func (t *Tx) Accounts(ctx context.Context) ([]Account, error) {
+	rows, err := t.tx.QueryContext(ctx, "select name, password, role, created from accounts order by name")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Account
+	for rows.Next() {
+		var a Account
+		var created int64
+		if err := rows.Scan(&a.Name, &a.Password, &a.Role, &created); err != nil {
+			return nil, err
+		}
+		a.Created = fromMicros(created)
+		out = append(out, a)
+	}
+	return out, rows.Err()
+}
+
+// SaveAccount writes an account.
+func (t *Tx) SaveAccount(ctx context.Context, a Account) error {
+	return t.exec(ctx, `insert into accounts (name, password, role, created) values ($1,$2,$3,$4)
+		on conflict (name) do update set password = excluded.password, role = excluded.role`, a.Name, a.Password, a.Role, micros(a.Created))
+}
+
+// Account returns an account or an error with code not_found.
+func (t *Tx) Account(ctx context.Context, name string) (a Account, err error) {
+	var created int64
+	err = t.tx.QueryRowContext(ctx, "select name, password, role, created from accounts where name = $1", name).Scan(&a.Name, &a.Password, &a.Role, &created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, errs.New(errs.NotFound, "there is no account %s", name)
+	}
+	a.Created = fromMicros(created)
+	return a, err
+}
+
+// SaveSession writes a session under the hash of its secret.
+func (t *Tx) SaveSession(ctx context.Context, hash, account string, expires time.Time) error {
+	return t.exec(ctx, "insert into sessions (hash, account, expires) values ($1,$2,$3)", hash, account, micros(expires))
+}
+
+// Session returns the account of a session that has not expired, or an error with code not_found.
+func (t *Tx) Session(ctx context.Context, hash string, now time.Time) (account string, err error) {
+	err = t.tx.QueryRowContext(ctx, "select account from sessions where hash = $1 and expires > $2", hash, micros(now)).Scan(&account)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", errs.New(errs.NotFound, "the session is over")
+	}
+	return account, err
+}
+
+// DropSession removes a session, and all that have expired.
+func (t *Tx) DropSession(ctx context.Context, hash string, now time.Time) error {
+	return t.exec(ctx, "delete from sessions where hash = $1 or expires <= $2", hash, micros(now))
+}
+
+// Tokens returns all tokens, by name.
+func (t *Tx) Tokens(ctx context.Context) ([]Token, error) {
+	rows, err := t.tx.QueryContext(ctx, "select id, hash, name, account, scope, created, used from tokens order by name, id")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Token
+	for rows.Next() {
+		var k Token
+		var created, used int64
+		if err := rows.Scan(&k.ID, &k.Hash, &k.Name, &k.Account, &k.Scope, &created, &used); err != nil {
+			return nil, err
+		}
+		k.Created, k.Used = fromMicros(created), fromMicros(used)
+		out = append(out, k)
+	}
+	return out, rows.Err()
+}
+
+// SaveToken writes a token.
+func (t *Tx) SaveToken(ctx context.Context, k Token) error {
+	return t.exec(ctx, `insert into tokens (id, hash, name, account, scope, created, used) values ($1,$2,$3,$4,$5,$6,$7)
+		on conflict (id) do update set used = excluded.used`, k.ID, k.Hash, k.Name, k.Account, k.Scope, micros(k.Created), micros(k.Used))
+}
+
+// TokenByHash returns a token or an error with code not_found.
+func (t *Tx) TokenByHash(ctx context.Context, hash string) (k Token, err error) {
+	var created, used int64
+	err = t.tx.QueryRowContext(ctx, "select id, hash, name, account, scope, created, used from tokens where hash = $1", hash).
+		Scan(&k.ID, &k.Hash, &k.Name, &k.Account, &k.Scope, &created, &used)
+	if errors.Is(err, sql.ErrNoRows) {
+		return k, errs.New(errs.NotFound, "there is no such token")
+	}
+	k.Created, k.Used = fromMicros(created), fromMicros(used)
+	return k, err
+}
+
+// DropToken removes a token.
+func (t *Tx) DropToken(ctx context.Context, id string) error {
+	return t.exec(ctx, "delete from tokens where id = $1", id)
+}
+
+// Secret returns a value that is made once and kept: fresh is stored when there is none yet.
+func (db *DB) Secret(ctx context.Context, name, fresh string) (value string, err error) {
+	err = db.Update(ctx, func(t *Tx) error {
+		if err := t.exec(ctx, "insert into secrets (name, value) values ($1, $2) on conflict (name) do nothing", name, fresh); err != nil {
+			return err
+		}
+		return t.tx.QueryRowContext(ctx, "select value from secrets where name = $1", name).Scan(&value)
+	})
+	return value, err
+}

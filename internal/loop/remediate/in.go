@@ -1,0 +1,159 @@
+package remediate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/loop/remediate/script"
+	"nightkeeper/internal/loop/respond"
+)
+
+// Kinds of jobs that remediate runs.
+const (
+	jobRun    = "remediate.run"    // go on with a run
+	jobExpire = "remediate.expire" // an approval's time is over
+)
+
+// Follows returns what remediate does about facts: a named cause gets its runbook, a resolved incident ends what waits.
+func (s *Service) Follows() event.Handlers[Tx] {
+	return event.Handlers[Tx]{
+		respond.KindNamed: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			n, err := event.Decode[respond.Named](e)
+			if err != nil {
+				return err
+			}
+			return s.react(ctx, tx, n, now)
+		},
+		respond.KindResolved: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			c, err := event.Decode[respond.Changed](e)
+			if err != nil {
+				return err
+			}
+			return s.endWaiting(ctx, tx, c.Incident, now)
+		},
+	}
+}
+
+// endWaiting ends runs that wait for a decision that nobody needs any more.
+func (s *Service) endWaiting(ctx context.Context, tx Tx, i respond.Incident, now time.Time) error {
+	runs, err := tx.Runs(ctx, i.ID, 100)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if r.State != Waiting {
+			continue
+		}
+		r.State, r.Reason, r.EndedAt = Ended, "the incident was resolved before anybody decided", now
+		if err := tx.SaveRun(ctx, r); err != nil {
+			return err
+		}
+		if err := s.append(ctx, tx, KindFinished, r, nil, actor(r), "run of "+r.Runbook+" ended: "+r.Reason, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Timers returns the timers of remediate.
+func (s *Service) Timers() job.Timers[Tx] {
+	return job.Timers[Tx]{
+		jobExpire: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			run, seq, _ := strings.Cut(j.Key, "/")
+			n, err := strconv.Atoi(seq)
+			if err != nil {
+				return fmt.Errorf("approval key %q: %w", j.Key, err)
+			}
+			_, err = s.decideIn(ctx, tx, RunID(run), n, Expired, event.System, "nobody decided in time", now)
+			if errs.Is(err, errs.Conflict) {
+				return nil
+			}
+			return ignoreNotFound(err)
+		},
+	}
+}
+
+// Tasks returns the tasks of remediate.
+func (s *Service) Tasks() job.Tasks {
+	return job.Tasks{jobRun: func(ctx context.Context, j job.Job) error { return s.work(ctx, RunID(j.Key)) }}
+}
+
+// recorder writes the journal of a run, and what people should see of it to the log of facts, in one transaction.
+type recorder struct {
+	s   *Service
+	run Run
+}
+
+// Record stores an entry; the first change that a run makes marks its incident as being mitigated.
+func (c recorder) Record(ctx context.Context, e script.Entry) error {
+	now := c.s.Now()
+	return c.s.Store.Update(ctx, func(tx Tx) error {
+		if err := tx.SaveEntry(ctx, c.run.ID, e); err != nil {
+			return err
+		}
+		if e.State != script.Done {
+			return nil
+		}
+		kind, text, ok := describe(e)
+		if text == "" {
+			return nil
+		}
+		if kind == KindActed && changes(e.Name) && !c.run.DryRun {
+			r, err := tx.Run(ctx, c.run.ID)
+			if err != nil {
+				return err
+			}
+			if !r.Changed {
+				r.Changed = true
+				if err := tx.SaveRun(ctx, r); err != nil {
+					return err
+				}
+				if err := c.s.Respond.Mitigating(ctx, tx, r.Incident, string(r.ID), "runbook "+r.Runbook+" is at work", now); err != nil {
+					return err
+				}
+			}
+		}
+		f := event.New(kind, now, actor(c.run), string(c.run.ID), text, Acted{c.run.ID, e.Seq, e.Name, ok})
+		f.Group = string(c.run.Group)
+		return tx.Append(ctx, f)
+	})
+}
+
+// describe puts a finished step into words.
+func describe(e script.Entry) (kind, text string, ok bool) {
+	args, err := e.DecodeArgs()
+	if err != nil {
+		return KindActed, e.Name, false
+	}
+	res, _ := script.Decode(e.Result)
+	m, _ := res.(map[string]any)
+	ok, _ = m["ok"].(bool)
+	switch e.Name {
+	case script.Note:
+		return KindNoted, str(args["text"]), true
+	case script.Now, "approve":
+		return "", "", ok
+	}
+	what := e.Name
+	for _, k := range []string{"url", "service", "query", "duration", "calm"} {
+		if v := str(args[k]); v != "" {
+			what += " " + v
+		}
+	}
+	if b := args["body"]; b != nil {
+		if enc, err := json.Marshal(b); err == nil {
+			what += " " + string(enc)
+		}
+	}
+	if !ok {
+		return KindActed, what + ": failed: " + str(m["error"]), false
+	}
+	return KindActed, what + ": done", true
+}
