@@ -51,9 +51,13 @@ func (l *logLimiter) take(now time.Time, kind string) (skipped int, ok bool) {
 }
 
 // log writes one line as the service, tied to the span in ctx. The kind groups
-// lines for the rate limit and does not appear in the telemetry.
+// lines for the rate limit and does not appear in the telemetry. A process that
+// has ended, and with it ctx, writes nothing.
 func (s *service) log(ctx context.Context, severity log.Severity, kind, message string, attrs ...attribute.KeyValue) {
 	now := time.Now()
+	if ctx.Err() != nil {
+		return
+	}
 	skipped, ok := s.logs.take(now, kind)
 	if !ok {
 		return

@@ -52,9 +52,12 @@ func (s *service) serve(life context.Context, w http.ResponseWriter, r *http.Req
 	ctx := propagation.TraceContext{}.Extract(life, propagation.HeaderCarrier(r.Header))
 	ctx, span := s.identity.Load().tracer.Start(ctx, rt.Method+" "+rt.Path, trace.WithSpanKind(trace.SpanKindServer), rt.span,
 		trace.WithAttributes(attribute.String("server.address", s.spec.Name), attribute.String("user_agent.original", r.UserAgent())))
-	defer span.End()
 
 	defaults, err := s.handle(ctx, r.Context(), rt, caller)
+	if life.Err() != nil {
+		panic(http.ErrAbortHandler) // the process is dead: it neither answers nor reports
+	}
+	defer span.End()
 	status := http.StatusOK
 	body := map[string]any{"service": s.spec.Name}
 	if len(defaults) > 0 {
