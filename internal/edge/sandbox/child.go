@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"sync"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/remediate/script"
@@ -78,7 +77,6 @@ type parent struct {
 	builtins []script.Builtin
 	answers  chan []byte
 	out      io.Writer
-	mu       sync.Mutex
 }
 
 // Builtins returns what the parent declared.
@@ -90,8 +88,6 @@ func (p *parent) Do(_ context.Context, c script.Call) (script.Result, error) {
 	if err != nil {
 		return script.Result{}, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if err := writeLine(p.out, message{Call: &call{Seq: c.Seq, Name: c.Name, Args: args, Site: c.Site}}); err != nil {
 		os.Exit(exitOrphan)
 	}

@@ -18,7 +18,11 @@ func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: tr
 // limit sets what the kernel holds this process to. Address space is not limited: Go reserves much and uses little.
 func limit(memory, cpu uint64) error {
 	const noNewPrivs = 38 // PR_SET_NO_NEW_PRIVS
-	if _, _, e := syscall.AllThreadsSyscall(syscall.SYS_PRCTL, noNewPrivs, 1, 0); e != 0 {
+	_, _, e := syscall.AllThreadsSyscall(syscall.SYS_PRCTL, noNewPrivs, 1, 0)
+	if e == syscall.ENOTSUP { // with cgo, which only the race detector brings in, Go knows its own threads only
+		_, _, e = syscall.RawSyscall(syscall.SYS_PRCTL, noNewPrivs, 1, 0)
+	}
+	if e != 0 {
 		return fmt.Errorf("no new privileges: %w", e)
 	}
 	for _, l := range []struct {
