@@ -65,7 +65,7 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) ([]by
 	if err := json.Unmarshal(got, &f); err != nil || f.Code == "" {
 		return nil, fmt.Errorf("telemetry engine answered %s", res.Status)
 	}
-	return nil, errs.New(f.Code, "%s", f.Message)
+	return nil, errs.Wrap(errors.New(f.Cause), f.Code, "%s", f.Message)
 }
 
 // ask sends a question and decodes the rows of the answer.

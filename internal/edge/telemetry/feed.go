@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
@@ -44,16 +45,19 @@ func (h *Host) send(ctx context.Context, q *queue, b *batch) {
 		q.back(b)
 	case errors.As(err, &known) && known.Code == errs.Unavailable:
 		// Full or nearly so: what is newest stays in the queue until there is room.
-		h.noteError(known.Message)
+		h.noteError(known.Cause.Error())
 		q.back(b)
 		wait(ctx, fullPause)
 	case errors.As(err, &known):
-		h.noteError(known.Message)
+		h.noteError(known.Cause.Error())
 		h.cfg.Log.Error("telemetry engine refused a batch", "path", b.path, "rows", b.rows, "error", known)
 		q.drop(b.rows)
 		q.done()
 	default:
-		if b.attempts++; b.attempts < maxAttempts {
+		if !neverConnected(err) {
+			b.attempts++
+		}
+		if b.attempts < maxAttempts {
 			q.back(b)
 			wait(ctx, firstBackoff) // the supervisor learns of the death about now
 			return
@@ -62,6 +66,12 @@ func (h *Host) send(ctx context.Context, q *queue, b *batch) {
 		q.drop(b.rows)
 		q.done()
 	}
+}
+
+// neverConnected reports whether the engine cannot have seen the request.
+func neverConnected(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func (h *Host) noteWritten(b *batch, answer []byte) {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -42,6 +45,7 @@ type written struct {
 type failure struct {
 	Code    errs.Code
 	Message string
+	Cause   string
 }
 
 // Serve answers the parent on l until ctx ends, then finishes what is under way and closes l.
@@ -63,9 +67,9 @@ func Serve(ctx context.Context, e *Engine, l net.Listener) error {
 	mux.HandleFunc("POST /read/metrics", reads(encodeSeries, func(ctx context.Context, q question) ([]observe.Series, error) {
 		return e.Metrics(ctx, q.Query, q.From, q.To, q.Step)
 	}))
-	mux.HandleFunc("GET "+pathPing, func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET "+pathPing, func(http.ResponseWriter, *http.Request) { e.touch() })
 
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: mortal(mux), ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -77,6 +81,20 @@ func Serve(ctx context.Context, e *Engine, l net.Listener) error {
 		return err
 	}
 	return <-stopped
+}
+
+// mortal ends the process when a handler panics. The stores panic with their locks held, so a server that recovers, as
+// net/http does, would be alive and never answer again.
+func mortal(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				fmt.Fprintf(os.Stderr, "panic: %v\n\n%s", p, debug.Stack())
+				os.Exit(2)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func writes[T any](decode func([]byte) (T, error), write func(context.Context, T) (int, string, error)) http.HandlerFunc {
@@ -123,11 +141,7 @@ func reads[T any](encode func([]T) []byte, read func(context.Context, question) 
 }
 
 func fail(w http.ResponseWriter, err error) {
-	code, msg := errs.CodeOf(err), errs.Message(err)
-	if code == errs.Internal {
-		msg = err.Error() // to the parent only, which logs it
-	}
-	answer(w, http.StatusUnprocessableEntity, failure{code, msg})
+	answer(w, http.StatusUnprocessableEntity, failure{errs.CodeOf(err), errs.Message(err), err.Error()})
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
