@@ -41,7 +41,6 @@ func Main(args []string) int {
 
 func runChild(cfg EngineConfig, socket string) error {
 	debug.SetMemoryLimit(cfg.MemoryBytes)
-	debug.SetGCPercent(50) // a small heap that grows is the usual case; half the garbage for a little more work
 
 	// An interrupt at the terminal reaches the whole group; the parent decides when we stop.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -125,11 +126,34 @@ func (h *Host) Start(context.Context) error {
 	childCtx, endChild := context.WithCancel(context.Background())
 	h.endFeed, h.endChild = endFeed, endChild
 	h.supervised = make(chan struct{})
-	go h.supervise(childCtx)
+	go func() {
+		defer close(h.supervised)
+		h.keep(childCtx, "supervisor", func() { h.supervise(childCtx) })
+	}()
 	for _, q := range h.queues.all() {
-		h.fed.Go(func() { h.feed(feedCtx, q) })
+		h.fed.Go(func() { h.keep(feedCtx, "feeder", func() { h.feed(feedCtx, q) }) })
 	}
 	return nil
+}
+
+// keep runs a part of the host until ctx ends. A panic, which would be a fault of ours, costs that part a second and
+// not the program its life.
+func (h *Host) keep(ctx context.Context, name string, run func()) {
+	for ctx.Err() == nil {
+		h.catch(name, run)
+		if ctx.Err() == nil {
+			wait(ctx, time.Second)
+		}
+	}
+}
+
+func (h *Host) catch(name string, run func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.cfg.Log.Error("part of the telemetry host panicked", "part", name, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	run()
 }
 
 // Stop sends what is queued, as long as ctx allows and the engine answers, then stops the child and waits for it. It

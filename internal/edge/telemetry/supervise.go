@@ -25,7 +25,6 @@ const (
 
 // supervise keeps a child running until ctx ends.
 func (h *Host) supervise(ctx context.Context) {
-	defer close(h.supervised)
 	backoff := firstBackoff
 	for n := 0; ctx.Err() == nil; n++ {
 		if n > 0 {
@@ -85,17 +84,11 @@ func (h *Host) runOnce(ctx context.Context) error {
 	watched := make(chan struct{})
 	go func() {
 		defer close(said)
-		lines := bufio.NewScanner(stdout)
-		for lines.Scan() {
-			if lines.Text() == readyLine {
-				h.setReady(true, cmd.Process.Pid)
-			}
-		}
-		_, _ = io.Copy(io.Discard, stdout)
+		h.catch("reader", func() { h.listen(stdout, cmd.Process.Pid) })
 	}()
 	go func() {
 		defer close(watched)
-		h.watch(watching, cmd.Process)
+		h.catch("watch", func() { h.watch(watching, cmd.Process) })
 	}()
 	<-said // the child's output ends with the child; Wait must not be called before it was read
 	err = cmd.Wait()
@@ -109,6 +102,17 @@ func (h *Host) runOnce(ctx context.Context) error {
 		return fmt.Errorf("telemetry engine ended: %w", err)
 	}
 	return errors.New("telemetry engine ended")
+}
+
+// listen reads what a child says until it ends.
+func (h *Host) listen(stdout io.Reader, pid int) {
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if lines.Text() == readyLine {
+			h.setReady(true, pid)
+		}
+	}
+	_, _ = io.Copy(io.Discard, stdout)
 }
 
 // watch kills a child that is alive but does not answer.

@@ -164,6 +164,9 @@ func TestGRPCAnswers(t *testing.T) {
 	f("good token", Config{Sink: new(recorder), Authorize: onlyGood},
 		metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer good"), one, codes.OK, "", false)
 
+	f("panic in the check", Config{Sink: new(recorder), Authorize: func(string) error { panic("check") }},
+		metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer x"), one, codes.Internal, "internal error", false)
+
 	big := oneRequest(t)
 	big.Traces().ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SetName(strings.Repeat("x", 2<<20))
 	f("large", Config{Sink: new(recorder), MaxBody: 1 << 20}, ctx, big, codes.ResourceExhausted, "larger than max", false)

@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -26,7 +25,7 @@ func (s *Server) Handler() http.Handler {
 
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, sig signal) {
 	enc, err := encodingOf(r)
-	answer, status := []byte(nil), http.StatusOK
+	var answer []byte
 	if err == nil {
 		answer, err = s.receive(w, r, sig, enc)
 	}
@@ -35,7 +34,6 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, sig signal) {
 		return
 	}
 	w.Header().Set("Content-Type", string(enc))
-	w.WriteHeader(status)
 	_, _ = w.Write(answer) // the sender may be gone
 }
 
@@ -56,11 +54,17 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, sig signal, enc
 	return s.export(r.Context(), sig, enc, body)
 }
 
-// authorize checks the value of an Authorization header.
-func (s *Server) authorize(header string) error {
+// authorize checks the value of an Authorization header. gRPC calls it where nothing catches a panic.
+func (s *Server) authorize(header string) (err error) {
 	if s.cfg.Authorize == nil {
 		return nil
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Log.Error("checking a token caused a panic", "panic", p)
+			err = internalFault()
+		}
+	}()
 	scheme, token, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") {
 		return denied("a token is required: send the header Authorization: Bearer <token>")
@@ -98,11 +102,11 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, 
 		}
 		return s.readAll(wire, r.ContentLength)
 	case "gzip":
-		z, err := gunzip(wire)
+		z, err := s.gunzip(wire)
 		if err != nil {
 			return nil, func() {}, badBody(err, limit)
 		}
-		defer inflaters.Put(z)
+		defer s.inflaters.Put(z)
 		return s.readAll(z, min(4*r.ContentLength, limit))
 	default:
 		return nil, func() {}, &refusal{
@@ -156,11 +160,9 @@ func badBody(err error, limit int64) error {
 	return invalid("the body could not be read: %s", clip(err.Error()))
 }
 
-// inflaters keeps gzip readers, each of which costs 40 kB to make.
-var inflaters sync.Pool
-
-func gunzip(r io.Reader) (*gzip.Reader, error) {
-	if z, ok := inflaters.Get().(*gzip.Reader); ok {
+// gunzip returns a reader of what is in r. It comes from a pool because each costs 40 kB to make.
+func (s *Server) gunzip(r io.Reader) (*gzip.Reader, error) {
+	if z, ok := s.inflaters.Get().(*gzip.Reader); ok {
 		return z, z.Reset(r)
 	}
 	return gzip.NewReader(r)

@@ -46,10 +46,11 @@ type Config struct {
 
 // Server takes OTLP in.
 type Server struct {
-	cfg      Config
-	slots    chan struct{}
-	memory   budget
-	inFlight chan struct{} // gRPC requests
+	cfg       Config
+	slots     chan struct{}
+	memory    budget
+	inFlight  chan struct{} // gRPC requests
+	inflaters sync.Pool     // of *gzip.Reader
 
 	mu       sync.Mutex
 	grpc     *grpc.Server

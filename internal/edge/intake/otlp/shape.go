@@ -87,8 +87,7 @@ func message(record bool, fields map[int]*shape) *shape {
 }
 
 var (
-	anyValue = new(shape)
-	keyValue = message(false, map[int]*shape{2: anyValue})
+	anyValue, keyValue = valueShapes()
 
 	resourceShape = message(true, map[int]*shape{1: keyValue})
 	scopeShape    = message(true, map[int]*shape{3: keyValue})
@@ -101,6 +100,15 @@ var (
 	logShape    = request3(message(true, map[int]*shape{5: anyValue, 6: keyValue}))
 	metricShape = request3(metricMessage())
 )
+
+// valueShapes is the one cycle: values hold lists and maps of values.
+func valueShapes() (value, pair *shape) {
+	value = new(shape)
+	pair = message(false, map[int]*shape{2: value})
+	value.fields[5] = message(false, map[int]*shape{1: value})
+	value.fields[6] = message(false, map[int]*shape{1: pair})
+	return value, pair
+}
 
 // request3 is the common outside of the three requests: resources, scopes, records.
 func request3(record *shape) *shape {
@@ -118,12 +126,6 @@ func metricMessage() *shape {
 	return message(true, map[int]*shape{
 		5: data(number), 7: data(number), 9: data(histogram), 10: data(exponential), 11: data(summary), 12: keyValue,
 	})
-}
-
-func init() {
-	// The one cycle: values hold values.
-	anyValue.fields[5] = message(false, map[int]*shape{1: anyValue})
-	anyValue.fields[6] = message(false, map[int]*shape{1: keyValue})
 }
 
 type measure struct {
