@@ -26,6 +26,7 @@ func BenchmarkReady(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(rss, "MB-rss")
+	b.ReportMetric(residentMB(b, os.Getpid()), "MB-rss-parent")
 }
 
 // BenchmarkWriteSpans is spans of ten attributes through queue and socket into the child.

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func spanQuery(f observe.Filter) string {
 		q.add(fieldIs(fieldStatus, statusError))
 	}
 	if f.Kind != "" {
-		q.add(fieldIs(fieldKind, kindNumbers[f.Kind]))
+		q.add(fieldIs(fieldKind, cmp.Or(kindNumbers[f.Kind], string(f.Kind))))
 	}
 	if f.MinDuration > 0 {
 		q.add(fieldDuration + ":>=" + strconv.FormatInt(int64(f.MinDuration), 10))
