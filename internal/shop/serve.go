@@ -93,8 +93,9 @@ func (s *service) serveHealth(life context.Context, w http.ResponseWriter, r *ht
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// handle does the work of a request: wait for a worker, work, call others. It
-// returns the dependencies for which defaults were used.
+// handle does everything for a request: wait for a worker, open a transaction
+// when the route has one, work, call others. It returns the dependencies for
+// which defaults were used.
 func (s *service) handle(ctx, caller context.Context, rt *route, from string) ([]string, error) {
 	if refused(caller) {
 		return nil, s.fail(ctx, &failure{http.StatusServiceUnavailable, "too_many_connections",
@@ -105,6 +106,25 @@ func (s *service) handle(ctx, caller context.Context, rt *route, from string) ([
 	}
 	defer s.workers.leave()
 
+	steps := rt.steps
+	if len(steps) == 0 || !steps[0][0].tx {
+		return s.work(ctx, caller, rt, steps, from)
+	}
+	// The transaction is opened before the work and stays open during all of it.
+	tx, err := s.client(databaseName).begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defaults, err := s.work(ctx, caller, rt, steps[1:], from)
+	if endErr := tx.end(ctx, err == nil); err == nil {
+		err = endErr
+	}
+	return defaults, err
+}
+
+// work is what a request needs besides a worker and a transaction: the service's
+// own time, and calls.
+func (s *service) work(ctx, caller context.Context, rt *route, steps [][]call, from string) ([]string, error) {
 	e := s.effects.Load()
 	pause(ctx, e.latency(s.spec.Latency, from))
 	if e.hang != nil {
@@ -117,7 +137,7 @@ func (s *service) handle(ctx, caller context.Context, rt *route, from string) ([
 	if err := e.failure(s, rt, from); err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	return s.run(ctx, rt.steps)
+	return s.run(ctx, steps)
 }
 
 // fail logs a failure of the service itself.
@@ -154,66 +174,43 @@ func (s *service) takeWorker(ctx, caller context.Context) error {
 
 // run makes the calls of a route, step by step.
 func (s *service) run(ctx context.Context, steps [][]call) (defaults []string, err error) {
-	var held *transaction
-	defer func() {
-		if held != nil {
-			if endErr := held.end(ctx, err == nil); err == nil {
-				err = endErr
-			}
-		}
-	}()
 	for _, step := range steps {
-		results := s.runStep(ctx, step)
-		var failed error
-		for i, r := range results {
-			if r.tx != nil {
-				held = r.tx
-			}
+		for i, problem := range s.runStep(ctx, step) {
 			c := s.client(step[i].dep)
 			switch {
-			case r.err == nil:
+			case problem == nil:
 			case c.spec.Fallback:
 				defaults = append(defaults, c.spec.Name)
-				s.log(ctx, log.SeverityWarn, "defaults "+c.spec.Name, "defaults used for "+c.spec.Name+": "+r.err.Error())
-			case failed == nil:
-				failed = r.err
+				s.log(ctx, log.SeverityWarn, "defaults "+c.spec.Name, "defaults used for "+c.spec.Name+": "+problem.Error())
+			case err == nil:
+				err = problem
 			}
 		}
-		if failed != nil {
-			return defaults, failed
+		if err != nil {
+			return defaults, err
 		}
 	}
 	return defaults, nil
 }
 
-// callResult is how one call of a step ended.
-type callResult struct {
-	tx  *transaction
-	err error
-}
-
 // runStep makes the calls of one step at the same time and waits for all.
-func (s *service) runStep(ctx context.Context, step []call) []callResult {
-	results := make([]callResult, len(step))
+func (s *service) runStep(ctx context.Context, step []call) []error {
+	problems := make([]error, len(step))
 	var wg sync.WaitGroup
 	for i, c := range step[1:] {
-		wg.Go(func() { results[i+1] = s.runCall(ctx, c) })
+		wg.Go(func() { problems[i+1] = s.runCall(ctx, c) })
 	}
-	results[0] = s.runCall(ctx, step[0])
+	problems[0] = s.runCall(ctx, step[0])
 	wg.Wait()
-	return results
+	return problems
 }
 
-func (s *service) runCall(ctx context.Context, c call) callResult {
+func (s *service) runCall(ctx context.Context, c call) error {
 	client := s.client(c.dep)
-	switch {
-	case c.tx:
-		tx, err := client.begin(ctx)
-		return callResult{tx, err}
-	case c.dep == databaseName:
-		return callResult{err: client.query(ctx)}
+	if c.dep == databaseName {
+		return client.query(ctx)
 	}
-	return callResult{err: client.call(ctx, c.path)}
+	return client.call(ctx, c.path)
 }
 
 // pause is the service's own work. It waits instead of computing, so that 47

@@ -53,8 +53,8 @@ type RouteSpec struct {
 	Path   string `json:"path"`
 	// Plan is what the route calls: steps separated by "|" one after the other,
 	// calls within a step joined by "+" at the same time. "name/path" calls
-	// another route than the first. "shop-db:tx" opens a transaction and keeps
-	// its connection until the request ends.
+	// another route than the first. "shop-db:tx", as the only call of the first
+	// step, opens a transaction and keeps its connection until the request ends.
 	Plan string `json:"plan,omitempty"`
 }
 
@@ -119,10 +119,13 @@ func parsePlan(text string) ([][]call, error) {
 			if c.dep == "" {
 				return nil, fmt.Errorf("plan %q: empty call", text)
 			}
-			if c.tx && c.dep != databaseName {
-				return nil, fmt.Errorf("plan %q: only %s has transactions", text, databaseName)
+			if c.tx && (c.dep != databaseName || len(steps) > 0 || len(calls) > 0) {
+				return nil, fmt.Errorf("plan %q: only %s has transactions, and only as the first call", text, databaseName)
 			}
 			calls = append(calls, c)
+		}
+		if calls[0].tx && len(calls) > 1 {
+			return nil, fmt.Errorf("plan %q: a transaction is opened before anything else", text)
 		}
 		steps = append(steps, calls)
 	}

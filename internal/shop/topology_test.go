@@ -100,6 +100,8 @@ func TestTopologyMistakesAreFound(t *testing.T) {
 		"twice":          func(s []ServiceSpec) { s[1].Name = "a" },
 		"no route":       func(s []ServiceSpec) { s[1].Routes = nil },
 		"transaction":    func(s []ServiceSpec) { s[0].Routes[0].Plan = "b:tx" },
+		"late":           func(s []ServiceSpec) { s[0].Routes[0].Plan = "b | shop-db:tx" },
+		"not alone":      func(s []ServiceSpec) { s[0].Routes[0].Plan = "shop-db:tx + b" },
 		"empty call":     func(s []ServiceSpec) { s[0].Routes[0].Plan = "b + " },
 		"missing target": func(s []ServiceSpec) { s[1].Name = "c" },
 	} {
