@@ -2,6 +2,7 @@ package remediate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,7 +28,10 @@ type Response struct {
 	Body   any // decoded JSON, or text
 }
 
-// HTTP makes requests for scripts. It refuses addresses that are not allowed with an error of code denied.
+// ErrNoAnswer says that a request was sent and that nobody knows what became of it.
+var ErrNoAnswer = errors.New("the request was sent but no answer came")
+
+// HTTP makes requests for scripts. When a request was sent and no answer came, the error is ErrNoAnswer. It refuses addresses that are not allowed with an error of code denied.
 type HTTP interface {
 	Do(ctx context.Context, r Request) (Response, error)
 }
@@ -190,6 +194,9 @@ func (x *stepEffects) stats(service, last string) (script.Result, error) {
 
 func (x *stepEffects) http(ctx context.Context, c script.Call, method string) (script.Result, error) {
 	resp, err := x.s.HTTP.Do(ctx, Request{Method: method, URL: str(c.Args["url"]), Body: c.Args["body"], Key: c.Key})
+	if c.Name == "http.once" && errors.Is(err, ErrNoAnswer) {
+		return script.Result{}, script.ErrUnknownOutcome
+	}
 	if err != nil {
 		return failed(err)
 	}

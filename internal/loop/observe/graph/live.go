@@ -31,6 +31,7 @@ type Live struct {
 	callers  pending[string]     // by client span: the address it called
 	open     int64               // oldest bucket that Snapshot has not returned
 	lastSeen map[Edge]int64      // bucket of the last call, outlives the window
+	emitted  totals              // what Series returned last
 }
 
 type node struct {

@@ -1,0 +1,89 @@
+// Command nightkeeper is the incident loop as one program: it takes telemetry in, watches error budgets, pages people,
+// runs runbooks, follows incidents, writes postmortems, runs experiments and gates releases. Every subcommand has --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"nightkeeper/internal/edge/inject"
+	"nightkeeper/internal/edge/sandbox"
+	"nightkeeper/internal/edge/telemetry"
+	"nightkeeper/internal/kit/errs"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+// Exit codes beside 0. The gate has its own; see gate.go.
+const (
+	exitFailed  = 1
+	exitUsage   = 3
+	exitProblem = 4 // the server refused: invalid, not found, conflict, denied
+	exitAway    = 5 // the server cannot be reached
+)
+
+// exitError ends the program with a code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	// Children of this program: they parse nothing but their own flags.
+	if len(args) > 0 {
+		switch args[0] {
+		case "telemetry-engine":
+			return telemetry.Main(args[1:])
+		case "sandbox":
+			return sandbox.Main()
+		case "fault-holder":
+			return inject.Main()
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var ex exitError
+	if errors.As(err, &ex) {
+		if msg := ex.Error(); msg != "" {
+			fmt.Fprintln(os.Stderr, "nightkeeper:", msg)
+		}
+		return ex.code
+	}
+	fmt.Fprintln(os.Stderr, "nightkeeper:", message(err))
+	switch errs.CodeOf(err) {
+	case errs.Unavailable:
+		return exitAway
+	case errs.Invalid, errs.NotFound, errs.Conflict, errs.Denied:
+		return exitProblem
+	}
+	return exitFailed
+}
+
+// message returns what a person at a terminal should read: the safe message, and the cause when there is no better.
+func message(err error) string {
+	var e *errs.Error
+	if errors.As(err, &e) {
+		return e.Error()
+	}
+	return err.Error()
+}

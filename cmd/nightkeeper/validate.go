@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/remediate"
+)
+
+func newValidate() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "validate DIR",
+		Short: "Check a catalog: every mistake with file, line, column and what would be right",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if _, err := os.Stat(args[0]); err != nil {
+				return exitError{exitUsage, fmt.Errorf("%s cannot be read: %w", args[0], err)}
+			}
+			c, problems := catalog.Load(os.DirFS(args[0]))
+			problems = append(problems, remediate.CheckRunbooks(c)...)
+			if asJSON {
+				if problems == nil {
+					problems = []catalog.Problem{}
+				}
+				if err := json.NewEncoder(os.Stdout).Encode(problems); err != nil {
+					return err
+				}
+			} else {
+				for _, p := range problems {
+					p.File = filepath.Join(args[0], p.File)
+					fmt.Println(p)
+				}
+			}
+			if bad := catalog.Errors(problems); len(bad) > 0 {
+				return exitError{exitFailed, fmt.Errorf("%d mistakes in %s", len(bad), args[0])}
+			}
+			if !asJSON {
+				fmt.Printf("%s is good: %d services, %d SLOs, %d people, %d runbooks\n", args[0], len(c.Services), len(c.SLOs), len(c.People), len(c.Runbooks))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
+	return cmd
+}

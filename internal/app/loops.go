@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"nightkeeper/internal/edge/store"
+	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/kit/life"
+	"nightkeeper/internal/loop/observe/graph"
+)
+
+// How often the loops look.
+const (
+	tickEvery   = time.Second
+	flushEvery  = time.Second
+	policyEvery = 5 * time.Second
+	trimEvery   = time.Hour
+)
+
+// loops returns the background parts: followers of facts, timers, tasks and tickers.
+func (a *App) loops() []life.Part {
+	log, now := a.opts.Log, a.opts.Now
+	p := a.phases
+	loop := func(name string, run func(ctx context.Context) error) life.Part { return life.Loop(name, log, run) }
+	follower := func(name string, h store.Handlers) life.Part {
+		return loop("follow "+name, func(ctx context.Context) error { return a.db.Follow(ctx, name, h, now, log) })
+	}
+	all := store.Timers{}
+	timers(all, p.page.Timers())
+	timers(all, p.remediate.Timers())
+	timers(all, p.learn.Timers())
+	return []life.Part{
+		follower("page", follow(p.page.Follows())),
+		follower("respond", follow(p.respond.Follows())),
+		follower("remediate", follow(p.remediate.Follows())),
+		follower("learn", follow(p.learn.Follows())),
+		follower("prevent", follow(p.prevent.Follows())),
+		loop("timers", func(ctx context.Context) error { return a.db.RunTimers(ctx, all, now, log) }),
+		// Notifications have workers of their own: nothing else may keep them waiting.
+		a.tasks("notifications", p.page.Tasks(), 16),
+		a.tasks("diagnosis", p.respond.Tasks(), 2),
+		a.tasks("runs", p.remediate.Tasks(), 8),
+		a.tasks("experiments", p.prevent.Tasks(), 2),
+		a.every("alerts", tickEvery, func(ctx context.Context) error { return p.detect.Tick(ctx, now()) }),
+		a.every("ledgers", flushEvery, p.detect.Flush),
+		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
+		a.every("budget policy", policyEvery, func(ctx context.Context) error { return p.prevent.Tick(ctx, now()) }),
+		a.every("live picture", graph.Width, a.snapshot),
+	}
+}
+
+func (a *App) tasks(name string, ts job.Tasks, width int) life.Part {
+	return life.Loop(name, a.opts.Log, func(ctx context.Context) error { return a.db.RunTasks(ctx, ts, width, a.opts.Now, a.opts.Log) })
+}
+
+// every runs fn at an interval; a failure is logged and the next turn tries again.
+func (a *App) every(name string, d time.Duration, fn func(ctx context.Context) error) life.Part {
+	return life.Loop(name, a.opts.Log, func(ctx context.Context) error {
+		t := time.NewTicker(d)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-t.C:
+			}
+			if err := fn(ctx); err != nil && ctx.Err() == nil {
+				a.opts.Log.Error("periodic work failed", "part", name, "error", err)
+			}
+		}
+	})
+}
+
+// snapshot writes the finished buckets of the live picture, for a restart and for the metrics engine.
+func (a *App) snapshot(ctx context.Context) error {
+	now := a.opts.Now()
+	buckets, err := a.graph.Snapshot(now)
+	if err != nil {
+		return err
+	}
+	for _, b := range buckets {
+		if a.rollup == nil {
+			break
+		}
+		if err := a.rollup.Append(now, b); err != nil {
+			return err
+		}
+	}
+	_, _, err = a.host.WriteSamples(ctx, a.graph.Series(now))
+	return err
+}

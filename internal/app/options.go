@@ -1,0 +1,115 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nightkeeper/internal/edge/channel/email"
+	"nightkeeper/internal/kit/errs"
+)
+
+// Options say how to run. Zero values are good defaults except DataDir and CatalogDir.
+type Options struct {
+	DataDir       string         // state, telemetry and secrets; created when missing
+	CatalogDir    string         // what the user declares
+	DatabaseURL   string         // postgres://…; empty is SQLite in DataDir
+	HTTPAddr      string         // pages and API; default 127.0.0.1:7777
+	GRPCAddr      string         // OTLP over gRPC; default 127.0.0.1:4317
+	OTLPAddr      string         // OTLP over HTTP; default 127.0.0.1:4318
+	BaseURL       string         // how people reach the pages; default http://HTTPAddr
+	Retention     time.Duration  // of telemetry; default 30 days
+	MaxTelemetry  int64          // bytes of telemetry on disk; 0 is no cap
+	AllowOutgoing []netip.Prefix // private addresses that runbooks, webhooks and experiments may call
+	SMTP          email.Config   // Host empty: no e-mail
+	AdminPassword string         // of the first account, when it is made; empty is a fresh one
+	Self          []string       // command that runs this program; default os.Executable()
+	Version       string
+	Now           func() time.Time
+	Log           *slog.Logger
+}
+
+// complete fills in defaults and refuses what cannot work.
+func (o Options) complete() (Options, error) {
+	if o.DataDir == "" {
+		return o, errs.New(errs.Invalid, "no data directory given; use --data DIR")
+	}
+	if o.CatalogDir == "" {
+		return o, errs.New(errs.Invalid, "no catalog directory given; use --catalog DIR")
+	}
+	set := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	set(&o.HTTPAddr, "127.0.0.1:7777")
+	set(&o.GRPCAddr, "127.0.0.1:4317")
+	set(&o.OTLPAddr, "127.0.0.1:4318")
+	set(&o.Version, "dev")
+	if o.Retention == 0 {
+		o.Retention = 30 * 24 * time.Hour
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	if len(o.Self) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return o, fmt.Errorf("find this program: %w", err)
+		}
+		o.Self = []string{self}
+	}
+	abs, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return o, fmt.Errorf("data directory: %w", err)
+	}
+	o.DataDir = abs
+	return o, nil
+}
+
+// dsn returns where the store is.
+func (o Options) dsn() string {
+	if o.DatabaseURL != "" {
+		return o.DatabaseURL
+	}
+	return filepath.Join(o.DataDir, "nightkeeper.db")
+}
+
+// loopback reports whether an address can only be reached from this machine.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
+// ParsePrefixes reads a comma-separated list of addresses and prefixes.
+func ParsePrefixes(s string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, part := range strings.Split(s, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		if a, err := netip.ParseAddr(part); err == nil {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			return nil, errs.New(errs.Invalid, "%q is not an address or a prefix; write 10.0.0.0/8 or 127.0.0.1", part)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

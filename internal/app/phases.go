@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	httpaction "nightkeeper/internal/edge/action/http"
+	"nightkeeper/internal/edge/channel/email"
+	"nightkeeper/internal/edge/channel/webhook"
+	"nightkeeper/internal/edge/inject"
+	"nightkeeper/internal/edge/sandbox"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/learn"
+	"nightkeeper/internal/loop/observe/graph"
+	"nightkeeper/internal/loop/page"
+	"nightkeeper/internal/loop/prevent"
+	"nightkeeper/internal/loop/remediate"
+	"nightkeeper/internal/loop/respond"
+)
+
+// phases are the services of the loop, in its order.
+type phases struct {
+	detect    *detect.Service
+	page      *page.Service
+	respond   *respond.Service
+	remediate *remediate.Service
+	learn     *learn.Service
+	prevent   *prevent.Service
+	holder    *inject.Holder
+}
+
+// buildPhases gives every phase what it needs.
+func (a *App) buildPhases(ctx context.Context) error {
+	o := a.opts
+	a.action = httpaction.New(httpaction.Config{Allow: o.AllowOutgoing, Log: o.Log})
+	p := &a.phases
+	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, Log: o.Log})
+	p.page = page.New(page.Config{Store: a.db.Page(), Catalog: a.Catalog, Channels: a.channels(), BaseURL: a.BaseURL, Key: a.key, Now: o.Now, Log: o.Log})
+	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
+	p.remediate = remediate.New(remediate.Config{
+		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{a.action}, Telemetry: a.host, Graph: a.graph,
+		Engine: sandbox.New(sandbox.Config{Command: append(append([]string{}, o.Self...), "sandbox"), Log: o.Log}),
+		Calm:   p.detect.Calm, Burning: a.burning, Now: o.Now, Log: o.Log,
+	})
+	p.learn = learn.New(learn.Config{Store: a.db.Learn(), Catalog: a.Catalog, Log: o.Log})
+	holder, err := inject.New(inject.Config{Dir: filepath.Join(o.DataDir, "faults"), Allow: o.AllowOutgoing,
+		Command: append(append([]string{}, o.Self...), "fault-holder"), Log: o.Log})
+	if err != nil {
+		return err
+	}
+	p.holder = holder
+	p.prevent = prevent.New(prevent.Config{
+		Store: a.db.Prevent(), Catalog: a.Catalog, Detect: p.detect, Respond: p.respond, Learn: p.learn, Injector: faultAPI{holder}, Now: o.Now, Log: o.Log,
+	})
+	// Faults of an earlier life end before anything else happens.
+	if _, err := holder.Sweep(ctx); err != nil {
+		o.Log.Error("a fault of an earlier experiment could not be ended; it is tried again", "error", err)
+	}
+	return nil
+}
+
+func (a *App) stopPhases(ctx context.Context) error { return a.phases.holder.Stop(ctx) }
+
+// channels returns every channel that is configured: one line each.
+func (a *App) channels() []page.Channel {
+	out := []page.Channel{webhook.New(a.post, a.key, a.opts.Now)}
+	if a.opts.SMTP.Host != "" {
+		out = append(out, email.New(a.opts.SMTP))
+	}
+	return out
+}
+
+func (a *App) post(ctx context.Context, url string, headers map[string]string, body []byte) (int, error) {
+	resp, err := a.action.Do(ctx, httpaction.Request{Method: "POST", URL: url, Headers: headers, Body: body})
+	return resp.Status, err
+}
+
+// related reports whether two services are connected by calls of the last quarter of an hour.
+func (a *App) related(x, y string) bool {
+	return graph.NewTopology(a.graph.Edges(a.opts.Now().Add(-15*time.Minute))).Related(x, y)
+}
+
+// burning returns the objectives of all alerts of a group.
+func (a *App) burning(ctx context.Context, g detect.GroupID) ([]string, error) {
+	as, err := a.phases.detect.Alerts(ctx, g, false)
+	if err != nil {
+		return nil, fmt.Errorf("objectives of %s: %w", g, err)
+	}
+	seen := map[string]bool{}
+	var out []string
+	for _, x := range as {
+		if !seen[x.SLO] {
+			seen[x.SLO] = true
+			out = append(out, x.SLO)
+		}
+	}
+	return out, nil
+}

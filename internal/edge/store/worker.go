@@ -1,0 +1,272 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
+)
+
+// Timers are the timers of all phases, by kind.
+type Timers = job.Timers[*Tx]
+
+// Handlers are what one follower does about facts.
+type Handlers = event.Handlers[*Tx]
+
+// pollEvery bounds how long a worker sleeps: another replica's work is noticed by then.
+const pollEvery = 250 * time.Millisecond
+
+// rest waits for the next commit, for due, or for pollEvery; whichever is first.
+func (db *DB) rest(ctx context.Context, changed <-chan struct{}, due time.Time, now time.Time) {
+	d := pollEvery
+	if !due.IsZero() {
+		d = min(d, max(due.Sub(now), 0))
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-t.C:
+	}
+}
+
+// RunTimers runs timers as they become due until ctx ends. Each runs in the transaction that removes it; one that fails
+// is put aside for a while and does not delay the others.
+func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time, log *slog.Logger) error {
+	kinds := slices.Sorted(maps.Keys(timers))
+	for ctx.Err() == nil {
+		changed := db.Changed()
+		fired, err := db.fireOne(ctx, kinds, timers, now(), log)
+		if err != nil {
+			return err
+		}
+		if fired {
+			continue
+		}
+		var due time.Time
+		if err := db.View(ctx, func(t *Tx) (err error) { due, err = t.NextDue(ctx, kinds); return err }); err != nil {
+			return err
+		}
+		db.rest(ctx, changed, due, now())
+	}
+	return nil
+}
+
+// fireOne takes the timer that has been due longest and runs it.
+func (db *DB) fireOne(ctx context.Context, kinds []string, timers Timers, now time.Time, log *slog.Logger) (bool, error) {
+	var due []job.Job
+	err := db.View(ctx, func(t *Tx) (err error) {
+		due, err = t.due(ctx, kinds, now)
+		return err
+	})
+	if err != nil || len(due) == 0 {
+		return false, err
+	}
+	var j job.Job
+	err = db.Update(ctx, func(t *Tx) (err error) {
+		if j, err = t.Take(ctx, kinds, now); err != nil {
+			return err
+		}
+		return timers[j.Kind](ctx, t, j, now)
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case j.ID == "" && errs.Is(err, errs.NotFound):
+		return false, nil
+	case j.ID == "":
+		return false, fmt.Errorf("take a timer: %w", err)
+	}
+	log.Error("timer failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)
+	return true, db.Update(ctx, func(t *Tx) error {
+		return t.Retry(ctx, j.ID, now.Add(job.Backoff(j.Attempts+1)), j.Attempts+1 >= job.MaxAttempts, errs.Message(err))
+	})
+}
+
+// due returns one due job without taking it.
+func (t *Tx) due(ctx context.Context, kinds []string, now time.Time) ([]job.Job, error) {
+	list, args := kindList(kinds, []any{micros(now)})
+	rows, err := t.tx.QueryContext(ctx, `select `+jobColumns+` from jobs where due_at <= $1 and stuck = 0 and kind in (`+list+`) order by due_at limit 1`, args...)
+	if err != nil {
+		return nil, err
+	}
+	return scanJobs(rows)
+}
+
+// lease is how long a task may work before another process may take it; it is renewed while the task runs.
+const lease = 15 * time.Second
+
+// RunTasks runs tasks as they become due, at most width at a time, until ctx ends; then it waits for those under way.
+func (db *DB) RunTasks(ctx context.Context, tasks job.Tasks, width int, now func() time.Time, log *slog.Logger) error {
+	kinds := slices.Sorted(maps.Keys(tasks))
+	slots := make(chan struct{}, width)
+	var running sync.WaitGroup
+	defer running.Wait()
+	for ctx.Err() == nil {
+		changed := db.Changed()
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		claimed, due, err := db.claimOne(ctx, kinds, now())
+		if err != nil {
+			<-slots
+			return err
+		}
+		if claimed == nil {
+			<-slots
+			db.rest(ctx, changed, due, now())
+			continue
+		}
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			defer func() { <-slots }()
+			db.runTask(ctx, tasks[claimed.Kind], *claimed, now, log)
+		}()
+	}
+	return nil
+}
+
+func (db *DB) claimOne(ctx context.Context, kinds []string, now time.Time) (*job.Job, time.Time, error) {
+	var due time.Time
+	if err := db.View(ctx, func(t *Tx) (err error) { due, err = t.NextDue(ctx, kinds); return err }); err != nil {
+		return nil, due, err
+	}
+	if due.IsZero() || due.After(now) {
+		return nil, due, nil
+	}
+	var jobs []job.Job
+	err := db.Update(ctx, func(t *Tx) (err error) {
+		jobs, err = t.Claim(ctx, kinds, now, now.Add(lease), 1)
+		return err
+	})
+	if err != nil || len(jobs) == 0 {
+		return nil, due, err
+	}
+	return &jobs[0], due, nil
+}
+
+// runTask runs one task, renews its lease meanwhile, and records how it ended.
+func (db *DB) runTask(ctx context.Context, task job.Task, j job.Job, now func() time.Time, log *slog.Logger) {
+	stop := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				if err := db.Update(ctx, func(t *Tx) error { return t.Renew(ctx, j.ID, now().Add(lease)) }); err != nil {
+					log.Warn("lease of a task not renewed", "job", j.Kind, "key", j.Key, "error", err)
+				}
+			}
+		}
+	}()
+	err := runGuarded(ctx, task, j)
+	close(stop)
+	if err != nil && ctx.Err() != nil {
+		return // stopping: the lease ends and the task is done again
+	}
+	// The result is written even when the program is stopping.
+	ctx = context.WithoutCancel(ctx)
+	werr := db.Update(ctx, func(t *Tx) error {
+		if err == nil {
+			return t.Done(ctx, j.ID)
+		}
+		stuck := j.Attempts+1 >= job.MaxAttempts
+		return t.Retry(ctx, j.ID, now().Add(job.Backoff(j.Attempts+1)), stuck, err.Error())
+	})
+	if err != nil {
+		log.Warn("task failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)
+	}
+	if werr != nil {
+		log.Error("result of a task not written; it will be done again", "job", j.Kind, "key", j.Key, "error", werr)
+	}
+}
+
+func runGuarded(ctx context.Context, task job.Task, j job.Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in %s: %v", j.Kind, p)
+		}
+	}()
+	return task(ctx, j)
+}
+
+// maxFollow is how often a fact is offered to a follower that fails before it is set aside as a stuck job.
+const maxFollow = 6
+
+// Follow hands facts to handlers in order until ctx ends. The cursor moves in the transaction of the handler. A fact
+// whose handler keeps failing is set aside where people can see it, so that it does not hold up every fact behind it.
+func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now func() time.Time, log *slog.Logger) error {
+	kinds := slices.Sorted(maps.Keys(handlers))
+	for ctx.Err() == nil {
+		changed := db.Changed()
+		var after int64
+		var facts []event.Event
+		err := db.View(ctx, func(t *Tx) (err error) {
+			if after, err = t.Cursor(ctx, name); err != nil {
+				return err
+			}
+			facts, err = t.Events(ctx, event.Query{After: after, Kinds: kinds, Limit: 100})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("follower %s: %w", name, err)
+		}
+		for _, e := range facts {
+			if err := db.handle(ctx, name, handlers[e.Kind], e, now, log); err != nil {
+				return err
+			}
+		}
+		if len(facts) == 0 {
+			db.rest(ctx, changed, time.Time{}, now())
+		}
+	}
+	return nil
+}
+
+func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e event.Event, now func() time.Time, log *slog.Logger) error {
+	var err error
+	for attempt := 1; attempt <= maxFollow; attempt++ {
+		err = db.Update(ctx, func(t *Tx) error {
+			at, err := t.Cursor(ctx, name)
+			if err != nil || at >= e.Seq {
+				return err
+			}
+			if err := h(ctx, t, e, now()); err != nil {
+				return err
+			}
+			return t.SaveCursor(ctx, name, e.Seq)
+		})
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		log.Error("follower failed", "follower", name, "fact", e.Kind, "seq", e.Seq, "attempt", attempt, "error", err)
+		if errs.Is(err, errs.Unavailable) {
+			attempt-- // the database is away: that is not the fact's fault
+		}
+		db.rest(ctx, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
+	}
+	return db.Update(ctx, func(t *Tx) error {
+		j := job.New("follow."+name, fmt.Sprint(e.Seq), now(), e)
+		if err := t.Enqueue(ctx, j); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "update jobs set stuck = 1, error = $3 where kind = $1 and key = $2", j.Kind, j.Key, err.Error()); err != nil {
+			return err
+		}
+		return t.SaveCursor(ctx, name, e.Seq)
+	})
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/learn"
+	"nightkeeper/internal/loop/observe"
+	"nightkeeper/internal/loop/observe/graph"
+	"nightkeeper/internal/loop/page"
+	"nightkeeper/internal/loop/prevent"
+	"nightkeeper/internal/loop/remediate"
+	"nightkeeper/internal/loop/respond"
+)
+
+// User is who makes a call.
+type User struct {
+	Name string
+	May  func(scope string) bool
+}
+
+// Config is what the API answers from.
+type Config struct {
+	Catalog   func() *catalog.Catalog
+	Graph     *graph.Live
+	Telemetry observe.Telemetry
+	Detect    *detect.Service
+	Page      *page.Service
+	Respond   *respond.Service
+	Remediate *remediate.Service
+	Learn     *learn.Service
+	Prevent   *prevent.Service
+	Deploys   func(ctx context.Context, since time.Time) ([]observe.Deploy, error)
+	Deploy    func(ctx context.Context, d observe.Deploy, by string) (observe.Deploy, error)
+	Events    func(ctx context.Context, q event.Query) ([]event.Event, error)
+	Changed   func() <-chan struct{}
+	Status    func(ctx context.Context) Status
+	Who       func(r *http.Request) (User, error) // by session or token; code denied when nobody
+	Now       func() time.Time
+	Log       *slog.Logger
+	Version   string
+}
+
+// Status says how the parts of the program are.
+type Status struct {
+	Version   string     `json:"version"`
+	StartedAt time.Time  `json:"started_at"`
+	Database  string     `json:"database"`
+	Catalog   string     `json:"catalog" doc:"hash of the catalog in force"`
+	Services  int        `json:"services" doc:"services seen in the last hour"`
+	Parts     []PartLine `json:"parts"`
+}
+
+// PartLine is one part of the program and how it is.
+type PartLine struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	Text string `json:"text"`
+}
+
+type userKey struct{}
+
+func userOf(ctx context.Context) User {
+	u, _ := ctx.Value(userKey{}).(User)
+	return u
+}
+
+// New returns the handler of everything under /api/.
+func New(c Config) http.Handler {
+	mux := http.NewServeMux()
+	cfg := huma.DefaultConfig("Nightkeeper", c.Version)
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "/api/openapi", "", "/api/schemas"
+	cfg.CreateHooks = nil
+	api := humago.New(mux, cfg)
+	r := &routes{c, api}
+	r.observe()
+	r.detect()
+	r.page()
+	r.respond()
+	r.remediate()
+	r.learn()
+	r.prevent()
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotFound, "there is nothing at this address; the calls are listed in /api/openapi.json", errs.NotFound)
+	})
+	return r.signedIn(mux)
+}
+
+type routes struct {
+	Config
+	api huma.API
+}
+
+// signedIn finds out who calls; only the description of the API is open to everybody.
+func (r *routes) signedIn(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, "/api/openapi") {
+			next.ServeHTTP(w, req)
+			return
+		}
+		u, err := r.Who(req)
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="nightkeeper"`)
+			writeProblem(w, http.StatusUnauthorized, errs.Message(err)+"; send Authorization: Bearer <token>", errs.Denied)
+			return
+		}
+		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), userKey{}, u)))
+	})
+}
+
+func writeProblem(w http.ResponseWriter, status int, detail string, code errs.Code) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	p := problem(status, detail, code)
+	writeJSON(w, p)
+}
+
+// out wraps an answer for huma.
+type out[T any] struct{ Body T }
+
+// get registers a call that changes nothing.
+func get[I, O any](r *routes, path, summary, scope string, fn func(ctx context.Context, in *I) (O, error)) {
+	call(r, http.MethodGet, path, summary, scope, fn)
+}
+
+// call registers a call that needs a scope.
+func call[I, O any](r *routes, method, path, summary, scope string, fn func(ctx context.Context, in *I) (O, error)) {
+	op := huma.Operation{Method: method, Path: "/api/v1" + path, Summary: summary, OperationID: operationID(method, path), MaxBodyBytes: 4 << 20}
+	huma.Register(r.api, op, func(ctx context.Context, in *I) (*out[O], error) {
+		if u := userOf(ctx); !u.May(scope) {
+			return nil, problem(http.StatusForbidden, "this needs the scope "+scope, errs.Denied)
+		}
+		v, err := fn(ctx, in)
+		if err != nil {
+			return nil, r.problem(err, op.Path)
+		}
+		return &out[O]{v}, nil
+	})
+}
+
+func operationID(method, path string) string {
+	p := strings.NewReplacer("/", "-", "{", "", "}", "").Replace(strings.Trim(path, "/"))
+	return strings.ToLower(method) + "-" + p
+}
+
+var statuses = map[errs.Code]int{
+	errs.Invalid: http.StatusUnprocessableEntity, errs.NotFound: http.StatusNotFound, errs.Conflict: http.StatusConflict,
+	errs.Denied: http.StatusForbidden, errs.Unavailable: http.StatusServiceUnavailable, errs.Internal: http.StatusInternalServerError,
+}
+
+// problem turns an error into an answer; what may not be shown goes to the log.
+func (r *routes) problem(err error, path string) error {
+	var h huma.StatusError
+	if errors.As(err, &h) {
+		return h
+	}
+	code := errs.CodeOf(err)
+	if code == errs.Internal {
+		r.Log.Error("call failed", "path", path, "error", err)
+	}
+	return problem(statuses[code], errs.Message(err), code)
+}
+
+// Problem is an error as RFC 9457 writes it, with our code.
+type Problem struct {
+	huma.ErrorModel
+	Code errs.Code `json:"code"`
+}
+
+func problem(status int, detail string, code errs.Code) *Problem {
+	return &Problem{huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail}, code}
+}

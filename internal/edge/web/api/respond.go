@@ -1,0 +1,50 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/respond"
+)
+
+func (r *routes) respond() {
+	get(r, "/incidents", "Incidents, the newest first", "read", func(ctx context.Context, in *struct {
+		Open  bool `query:"open"`
+		Limit int  `query:"limit" default:"100" maximum:"1000"`
+	}) ([]respond.Incident, error) {
+		is, err := r.Respond.List(ctx, in.Open, in.Limit)
+		return orEmpty(is), err
+	})
+	get(r, "/incidents/{name}", "An incident", "read", func(ctx context.Context, in *nameIn) (respond.Incident, error) {
+		return r.Respond.Get(ctx, respond.ID(in.Name))
+	})
+	get(r, "/incidents/{name}/timeline", "Every fact of an incident, the oldest first", "read", func(ctx context.Context, in *nameIn) ([]event.Event, error) {
+		es, err := r.Respond.Timeline(ctx, respond.ID(in.Name))
+		return orEmpty(es), err
+	})
+	call(r, http.MethodPost, "/incidents/{name}/notes", "Write something down on the timeline", "respond", func(ctx context.Context, in *struct {
+		nameIn
+		Body struct {
+			Text string `json:"text"`
+		}
+	}) (empty, error) {
+		return empty{}, r.Respond.Note(ctx, respond.ID(in.Name), userOf(ctx).Name, in.Body.Text, r.Now())
+	})
+	call(r, http.MethodPost, "/incidents/{name}/resolve", "Say that an incident is over", "respond", func(ctx context.Context, in *struct {
+		nameIn
+		Body struct {
+			Reason string `json:"reason"`
+		}
+	}) (empty, error) {
+		return empty{}, r.Respond.Resolve(ctx, respond.ID(in.Name), userOf(ctx).Name, in.Body.Reason, r.Now())
+	})
+	call(r, http.MethodPost, "/incidents/{name}/commander", "Give an incident to a commander", "respond", func(ctx context.Context, in *struct {
+		nameIn
+		Body struct {
+			Person string `json:"person"`
+		}
+	}) (empty, error) {
+		return empty{}, r.Respond.Command(ctx, respond.ID(in.Name), in.Body.Person, userOf(ctx).Name, r.Now())
+	})
+}
