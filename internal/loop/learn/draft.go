@@ -152,7 +152,7 @@ func summary(c Case, ps pages) string {
 	if causeKind(i) == diagnose.Unknown {
 		out += " No cause was found."
 	} else {
-		out += fmt.Sprintf(" The suspected cause is %s of `%s`.", spoken(causeKind(i)), causeService(i))
+		out += fmt.Sprintf(" The suspected cause is %s at `%s`.", spoken(causeKind(i)), causeService(i))
 	}
 	if r := c.fixedBy(); r != nil {
 		out += fmt.Sprintf(" Runbook `%s` resolved it", r.Runbook)
@@ -161,7 +161,7 @@ func summary(c Case, ps pages) string {
 		}
 		out += "."
 	} else {
-		out += " It ended because: " + plain(i.Reason) + "."
+		out += " It ended without a runbook: " + plain(i.Reason) + "."
 	}
 	return out
 }
@@ -196,7 +196,7 @@ func cause(i respond.Incident) []string {
 		}
 		return spaced(out)
 	}
-	out := []string{fmt.Sprintf("Suspected: **%s of `%s`**, with %s confidence, named %s after the alert.",
+	out := []string{fmt.Sprintf("Suspected: **%s at `%s`**, with %s confidence, named %s after the alert.",
 		spoken(causeKind(i)), causeService(i), cmp.Or(string(i.Confidence), "unstated"), span(i.NamedAt.Sub(i.OpenedAt)))}
 	if i.Cause.Version != "" {
 		out[0] += fmt.Sprintf(" Version %s was running; version %s before it.", plain(i.Cause.Version), cmp.Or(plain(i.Cause.Previous), "(not known)"))
@@ -254,9 +254,9 @@ func factors(c Case, ps pages) []string {
 	}
 	switch r := c.runbook(); {
 	case r == nil && !diagnose.Suspicious(kind):
-		out = append(out, fmt.Sprintf("There was no runbook for %s of `%s`.", spoken(kind), service))
+		out = append(out, fmt.Sprintf("There was no runbook for %s at `%s`.", spoken(kind), service))
 	case diagnose.Suspicious(kind):
-		out = append(out, fmt.Sprintf("A cause of the kind %s is always left to people; no runbook acted.", spoken(kind)))
+		out = append(out, fmt.Sprintf("Automation left it to people, as it always does with %s.", spoken(kind)))
 	}
 	for _, r := range c.Runs {
 		if r.State == remediate.Escalated || r.State == remediate.Failed || r.State == remediate.Unknown {
@@ -350,10 +350,13 @@ func itemLines(as []ActionItem) []string {
 }
 
 func experimentLines(e *catalog.Experiment, i respond.Incident) []string {
-	if e == nil {
-		return []string{fmt.Sprintf("None: %s cannot be recreated by slow or failed calls to one service that others depend on.", spoken(causeKind(i)))}
+	switch {
+	case e != nil:
+		return []string{fmt.Sprintf("`%s`: %s.", e.Name, plain(e.Hypothesis))}
+	case recreatable(causeKind(i)):
+		return []string{fmt.Sprintf("None: no other service than `%s` burned its budget, so nothing could be watched.", causeService(i))}
 	}
-	return []string{fmt.Sprintf("`%s`: %s", e.Name, plain(e.Hypothesis))}
+	return []string{fmt.Sprintf("None: %s cannot be recreated by slow or failed calls to a service.", spoken(causeKind(i)))}
 }
 
 func similar(c Case) []string {

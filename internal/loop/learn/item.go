@@ -70,7 +70,7 @@ type Proof struct {
 	At         time.Time `json:"at"` // when the fault of the run began
 }
 
-// remedy is an action item that a rule calls for; %s of Text is already filled.
+// remedy is an action item that a rule calls for.
 type remedy struct {
 	rule     string
 	priority Priority
@@ -140,7 +140,7 @@ func items(c Case, suggestion *catalog.Experiment) []ActionItem {
 	kind, service := causeKind(i), causeService(i)
 	rs := remedies(kind, service)
 	if c.runbook() == nil && !diagnose.Suspicious(kind) {
-		rs = append(rs, remedy{"runbook", P1, "Write a runbook for " + spoken(kind) + " of " + service, false})
+		rs = append(rs, remedy{"runbook", P1, "Write a runbook for " + spoken(kind) + " at " + service, false})
 	}
 	if late := i.OpenedAt.Sub(i.OnsetAt); late > slowDetection {
 		rs = append(rs, remedy{"detection", P1, "Detect it sooner: the alert came " + span(late) + " after the first sign; look at the objectives of " + i.Service, false})
@@ -148,8 +148,12 @@ func items(c Case, suggestion *catalog.Experiment) []ActionItem {
 	var out []ActionItem
 	for _, r := range rs {
 		due, _ := r.priority.Due(i.ResolvedAt)
+		rule := kind + "/" + r.rule
+		if r.rule == "detection" {
+			rule = r.rule // whatever the cause
+		}
 		a := ActionItem{
-			Postmortem: IDOf(i.ID), Incident: i.ID, Rule: kind + "/" + r.rule, Text: r.text, Priority: r.priority,
+			Postmortem: IDOf(i.ID), Incident: i.ID, Rule: rule, Text: r.text, Priority: r.priority,
 			Owner: owner(c), DueAt: due, State: Open,
 		}
 		if r.proves && suggestion != nil {

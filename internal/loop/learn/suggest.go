@@ -30,16 +30,8 @@ func Suggest(c *catalog.Catalog, i respond.Incident) (e *catalog.Experiment, ok 
 		return nil, false
 	}
 	target := i.Cause.Service
-	f := catalog.Fault{Kind: "latency", Share: recreateShare}
-	does := ""
-	switch i.Cause.Kind {
-	case diagnose.RetryStorm, diagnose.Slow:
-		f.Latency, does = catalog.Duration(recreateLatency), fmt.Sprintf("answers %s slower", recreateLatency)
-	case diagnose.Hang:
-		f.Latency, does = catalog.Duration(recreateHang), fmt.Sprintf("answers %s slower", recreateHang)
-	case diagnose.Errors, diagnose.Crash:
-		f.Kind, does = "errors", "fails"
-	default:
+	f, does, ok := recreate(i.Cause.Kind)
+	if !ok {
 		return nil, false
 	}
 	watch := watched(c, i, target)
@@ -51,6 +43,27 @@ func Suggest(c *catalog.Catalog, i respond.Incident) (e *catalog.Experiment, ok 
 		Hypothesis: fmt.Sprintf("With the fix in place, %s stay within objective while %s %s on %.0f %% of its calls.", strings.Join(watch, ", "), target, does, 100*f.Share),
 		Target:     target, Fault: f, Duration: catalog.Duration(recreateDuration), Watch: watch, AbortAbove: recreateAbort,
 	}, true
+}
+
+// recreate returns the fault that has the effect of a cause, and what it does in words.
+func recreate(kind string) (f catalog.Fault, does string, ok bool) {
+	slower := func(d time.Duration) (catalog.Fault, string, bool) {
+		return catalog.Fault{Kind: "latency", Latency: catalog.Duration(d), Share: recreateShare}, fmt.Sprintf("answers %s slower", d), true
+	}
+	switch kind {
+	case diagnose.RetryStorm, diagnose.Slow:
+		return slower(recreateLatency)
+	case diagnose.Hang:
+		return slower(recreateHang)
+	case diagnose.Errors, diagnose.Crash:
+		return catalog.Fault{Kind: "errors", Share: recreateShare}, "fails", true
+	}
+	return f, "", false
+}
+
+func recreatable(kind string) bool {
+	_, _, ok := recreate(kind)
+	return ok
 }
 
 // watched returns the objectives of the services that burned, critical ones if there are any, without the target: it

@@ -59,7 +59,7 @@ func line(c Case, e entry) string {
 	if e.actor != event.System {
 		who = " **" + plain(e.actor) + "**"
 	}
-	text := plain(unnamed(e.text, c.Incident))
+	text := plain(strings.TrimPrefix(unnamed(e.text, c.Incident), e.actor+" "))
 	if n := len(e.services); n > 1 {
 		verb := "more alerts fired"
 		if e.kind == detect.KindResolved {
