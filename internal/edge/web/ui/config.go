@@ -1,0 +1,92 @@
+package ui
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/learn"
+	"nightkeeper/internal/loop/observe"
+	"nightkeeper/internal/loop/observe/graph"
+	"nightkeeper/internal/loop/page"
+	"nightkeeper/internal/loop/prevent"
+	"nightkeeper/internal/loop/remediate"
+	"nightkeeper/internal/loop/respond"
+)
+
+// Config is what the pages need. Learn, Prevent, Deploys, Health, Now, Log and Secure are
+// optional.
+type Config struct {
+	Catalog   func() *catalog.Catalog
+	Graph     *graph.Live
+	Telemetry observe.Telemetry
+	Detect    *detect.Service
+	Page      *page.Service
+	Respond   *respond.Service
+	Remediate *remediate.Service
+	Learn     *learn.Service   // nil: postmortems are not available
+	Prevent   *prevent.Service // nil: experiments and the gate are not available
+	Deploys   func(ctx context.Context, since time.Time) ([]observe.Deploy, error)
+	Events    func(ctx context.Context, q event.Query) ([]event.Event, error)
+	Changed   func() <-chan struct{} // closed after the next commit that appended a fact
+	Health    func() []HealthLine
+	Auth      Auth
+	Now       func() time.Time
+	Log       *slog.Logger
+	Secure    bool // cookies only over TLS
+}
+
+// HealthLine says how one part of the program is: the telemetry engine, the database, a channel.
+type HealthLine struct {
+	Name string
+	OK   bool
+	Text string
+}
+
+// Role says what a user may do.
+type Role = string
+
+// Roles. A viewer sees everything and changes nothing.
+const (
+	Admin     Role = "admin"
+	Responder Role = "responder"
+	Viewer    Role = "viewer"
+)
+
+// User is somebody who is signed in. Name is also the name of a person in the catalog when there is one.
+type User struct {
+	Name string
+	Role Role
+}
+
+// CanAct reports whether the user may change something.
+func (u User) CanAct() bool { return u.Role == Admin || u.Role == Responder }
+
+// TokenInfo describes an API token without its secret.
+type TokenInfo struct {
+	ID, Name, Account, Scope string
+	Created, Used            time.Time
+}
+
+// Scopes are what an API token may be for, the least first.
+var scopes = []string{"read", "intake", "gate", "respond", "admin"}
+
+// Auth knows who may come in.
+type Auth interface {
+	// SignIn returns the secret of a session and when it ends, or an error with code denied. Remote is the address of
+	// the client, so that guessing can be slowed down.
+	SignIn(ctx context.Context, name, password, remote string) (secret string, expires time.Time, err error)
+	// SignOut ends a session; one that does not exist is no error.
+	SignOut(ctx context.Context, secret string) error
+	// Who returns whose session it is, or an error with code not_found or denied.
+	Who(ctx context.Context, secret string) (User, error)
+	// CreateToken returns the secret of a token; it is never shown again.
+	CreateToken(ctx context.Context, by User, name, scope string) (secret string, err error)
+	// Tokens returns all tokens, by name.
+	Tokens(ctx context.Context) ([]TokenInfo, error)
+	// DropToken ends a token; one that does not exist is no error.
+	DropToken(ctx context.Context, id string) error
+}

@@ -1,0 +1,257 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page"
+	"nightkeeper/internal/loop/remediate"
+	"nightkeeper/internal/loop/respond"
+	"nightkeeper/internal/loop/respond/diagnose"
+)
+
+// option is one choice of a pick.
+type option struct {
+	name, value string
+	pairs       []string
+}
+
+// here reports whether a navigation item leads to the page at path or to what is below it.
+func here(path, item string) bool {
+	switch {
+	case item == "/":
+		return path == "/"
+	case item == "/oncall" && strings.HasPrefix(path, "/pages/"):
+		return true
+	case item == "/runbooks" && strings.HasPrefix(path, "/runs/"):
+		return true
+	}
+	return path == item || strings.HasPrefix(path, item+"/")
+}
+
+func canAct(ctx context.Context) bool { return shellOf(ctx).User.CanAct() }
+
+func severityMeaning(s detect.Severity) string {
+	switch s {
+	case detect.SEV1:
+		return "customers cannot use it"
+	case detect.SEV2:
+		return "degraded for customers"
+	case detect.SEV3:
+		return "internal or minor"
+	}
+	return "can wait for the next working day"
+}
+
+// isMachine reports whether an actor is the program or a runbook rather than a person.
+func isMachine(name string) bool { return name == event.System || strings.Contains(name, ":") }
+
+func personName(name string) string {
+	if kind, rest, ok := strings.Cut(name, ":"); ok && (kind == "runbook" || kind == "experiment" || kind == "token") {
+		return kind + " " + rest
+	}
+	return name
+}
+
+func initials(name string) string {
+	var out []rune
+	start := true
+	for _, r := range name {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			start = true
+			continue
+		}
+		if start && len(out) < 2 {
+			out = append(out, unicode.ToUpper(r))
+		}
+		start = false
+	}
+	return string(out)
+}
+
+func clamp(v float64) float64 { return min(max(v, 0), 1) }
+
+func sparkPoints(values []float64, w, h float64) string {
+	top := 0.0
+	for _, v := range values {
+		top = max(top, v)
+	}
+	if top == 0 {
+		top = 1
+	}
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%s,%s", f2(float64(i)*w/float64(len(values)-1)), f2(h-1-(h-2)*v/top))
+	}
+	return b.String()
+}
+
+// statusLook returns tone and sign of an incident's status.
+func statusLook(s respond.Status) (tone, sign string) {
+	switch s {
+	case respond.Resolved:
+		return "calm", "ok"
+	case respond.Mitigating:
+		return "lamp", "run"
+	case respond.Identified:
+		return "lamp", "cause"
+	}
+	return "lamp", "wait"
+}
+
+// runLook returns tone and sign of a run's state.
+func runLook(s remediate.State) (tone, sign string) {
+	switch s {
+	case remediate.Running:
+		return "lamp", "run"
+	case remediate.Waiting:
+		return "lamp", "held"
+	case remediate.Succeeded:
+		return "calm", "ok"
+	case remediate.Failed, remediate.Escalated:
+		return "plain", "fail"
+	case remediate.Unknown:
+		return "lamp", "ask"
+	}
+	return "plain", "skip"
+}
+
+// decisionLook returns tone and sign of an approval.
+func decisionLook(d remediate.Decision) (tone, sign string) {
+	switch d {
+	case remediate.Granted:
+		return "plain", "ok"
+	case remediate.Denied:
+		return "plain", "fail"
+	case remediate.Expired:
+		return "plain", "wait"
+	}
+	return "lamp", "ask"
+}
+
+// pageLook returns tone and sign of a page's state.
+func pageLook(s page.State) (tone, sign string) {
+	switch s {
+	case page.Held:
+		return "lamp", "held"
+	case page.Open:
+		return "burn", "page"
+	case page.Acked:
+		return "plain", "ok"
+	}
+	return "plain", "ok"
+}
+
+func deliveryLook(d page.Delivery) (tone, sign string) {
+	switch d {
+	case page.Sent:
+		return "plain", "ok"
+	case page.Failed:
+		return "lamp", "warn"
+	}
+	return "plain", "wait"
+}
+
+// factSign returns the sign of a fact on a timeline.
+func factSign(kind string) string {
+	switch kind {
+	case detect.KindFired:
+		return "burn"
+	case detect.KindResolved, detect.KindGroupCalm, respond.KindResolved, page.KindResolved:
+		return "ok"
+	case respond.KindNamed:
+		return "cause"
+	case respond.KindNoted, remediate.KindNoted:
+		return "note"
+	case respond.KindCommander:
+		return "flag"
+	case page.KindAcked:
+		return "ok"
+	case page.KindHeld:
+		return "held"
+	case page.KindFailed, page.KindExhausted:
+		return "warn"
+	case remediate.KindAsked:
+		return "ask"
+	case remediate.KindStarted, remediate.KindActed:
+		return "run"
+	}
+	switch phase, _, _ := strings.Cut(kind, "."); phase {
+	case "page":
+		return "page"
+	case "detect":
+		return "burn"
+	case "prevent":
+		return "freeze"
+	}
+	return ""
+}
+
+// kindWords says a kind of cause in words.
+func kindWords(kind string) string {
+	switch kind {
+	case diagnose.Errors:
+		return "fails by itself"
+	case diagnose.Slow:
+		return "became slow"
+	case diagnose.Crash:
+		return "is down"
+	case diagnose.Hang:
+		return "does not answer"
+	case diagnose.Unknown, "":
+		return "not known"
+	}
+	return words(kind)
+}
+
+// maskAddress hides most of an address: enough to recognise it, too little to use it.
+func maskAddress(channel, address string) string {
+	if address == "" {
+		return ""
+	}
+	if user, host, ok := strings.Cut(address, "@"); ok {
+		return firstRune(user) + "…@" + host
+	}
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		return u.Scheme + "://" + u.Host + "/…"
+	}
+	r := []rune(address)
+	if len(r) > 6 {
+		return string(r[:2]) + "…" + string(r[len(r)-2:])
+	}
+	return "…"
+}
+
+func firstRune(s string) string {
+	for _, r := range s {
+		return string(r)
+	}
+	return ""
+}
+
+// local returns a path of these pages from a link, so that evidence cannot lead elsewhere.
+func local(linkTo string) string { return safeNext(linkTo) }
+
+// span of an incident: until now while it is open.
+func lasted(i respond.Incident, now time.Time) time.Duration {
+	if i.Open() {
+		return now.Sub(i.OpenedAt)
+	}
+	return i.ResolvedAt.Sub(i.OpenedAt)
+}
+
+func isSystem(actor string) bool { return actor == event.System }
+
+func phaseOf(kind string) string {
+	phase, _, _ := strings.Cut(kind, ".")
+	return phase
+}
