@@ -32,6 +32,7 @@ func TestAdminRefusesWhatMakesNoSense(t *testing.T) {
 		{"POST", "/faults", `{"kind":"small_pool","service":"tracking-api","size":1}`, 400, "calls nobody"},
 		{"POST", "/faults", `{"kind":"surge","service":"cart-api","factor":0.5}`, 400, "factor"},
 		{"POST", "/faults", `{"kind":"bad_version","service":"cart-api","version":"4.9.0"}`, 400, "runs already"},
+		{"POST", "/faults", `{"kind":"bad_version","service":"cart-api","version":"fault 1"}`, 400, "letters"},
 		{"POST", "/faults", ``, 400, "empty"},
 		{"POST", "/faults", `{"kind":"crash","service":"cart-api"}{}`, 400, "more than one"},
 		{"POST", "/faults", `{"kind":"` + strings.Repeat("x", largestBody) + `"}`, 413, "64 KiB"},

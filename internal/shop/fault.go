@@ -197,6 +197,9 @@ func (f FaultSpec) checkValues(target *service) error {
 			return badRequest("%s calls nobody and has no pool", f.Service)
 		}
 	case BadVersion:
+		if f.Version != "" && !versionText(f.Version) {
+			return badRequest("version %q: use letters, digits, dots and dashes", f.Version)
+		}
 		if f.Version == target.version() {
 			return badRequest("version %s runs already: use another one", f.Version)
 		}
