@@ -30,7 +30,7 @@ func table() []ServiceSpec {
 				{"POST", "/buy", "session-api | checkout-api/express"},
 			},
 			Deps: []DepSpec{dep("session-api", 1500, 16), preferences(20), optional("recommendation-api", 2000, 16), optional("promotion-api", 1500, 16), dep("checkout-api", 2800, 16)}},
-		{Name: "account-web", Team: "identity", Tier: Standard, Version: "3.7.2", Latency: 8 * ms, Workers: 12, Instances: 2, RevenuePerRequest: 0.4,
+		{Name: "account-web", Team: "identity", Tier: Standard, Version: "3.7.2", Latency: 8 * ms, Workers: 12, Instances: 2, RevenuePerRequest: 2.4,
 			Routes: []RouteSpec{
 				{"GET", "/account", "session-api | user-profile-api + wishlist-api + loyalty-api + order-api/history"},
 				{"POST", "/subscription", "login-api | subscription-api"},
@@ -99,7 +99,7 @@ func table() []ServiceSpec {
 		{Name: "invoice-api", Team: "billing", Tier: Standard, Version: "2.5.6", Latency: 25 * ms, Workers: 8, Instances: 2,
 			Routes: []RouteSpec{{"POST", "/invoices", "shop-db:tx | user-preferences-api + tax-api"}},
 			Deps:   []DepSpec{database(16), preferences(20), dep("tax-api", 1500, 8)}},
-		{Name: "subscription-api", Team: "billing", Tier: Critical, Version: "3.3.9", Latency: 30 * ms, Workers: 12, Instances: 2, RevenuePerRequest: 12,
+		{Name: "subscription-api", Team: "billing", Tier: Critical, Version: "3.3.9", Latency: 30 * ms, Workers: 12, Instances: 2,
 			Routes: []RouteSpec{{"POST", "/subscriptions", "shop-db:tx | user-preferences-api + payment-api | invoice-api"}},
 			Deps:   []DepSpec{database(24), preferences(20), dep("payment-api", 2000, 12), optional("invoice-api", 1500, 12)}},
 
