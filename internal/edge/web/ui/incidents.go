@@ -267,3 +267,15 @@ func confidenceWords(c diagnose.Confidence) string {
 }
 
 func score(v float64) string { return fmt.Sprintf("%.2f", v) }
+
+// versionWords says which version went wrong and what ran before.
+func versionWords(c diagnose.Suspect) string {
+	out := "Version " + c.Version + ", commit " + c.Commit
+	if c.Author != "" {
+		out += " by " + c.Author
+	}
+	if c.Previous != "" {
+		out += "; before it ran " + c.Previous
+	}
+	return out + "."
+}

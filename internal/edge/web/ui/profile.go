@@ -48,7 +48,7 @@ func profileOf(service string, spans []observe.Span) *frame {
 		root.Total += sp.Duration
 		root.Count++
 	}
-	order(root)
+	rank(root)
 	return root
 }
 
@@ -89,12 +89,12 @@ func childName(sp *observe.Span) (name, kind string) {
 	return sp.Name, "work"
 }
 
-func order(f *frame) {
+func rank(f *frame) {
 	slices.SortFunc(f.Kids, func(a, b *frame) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name))
 	})
 	for _, k := range f.Kids {
-		order(k)
+		rank(k)
 	}
 }
 
