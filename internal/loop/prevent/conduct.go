@@ -254,6 +254,9 @@ func (s *Service) glance(ctx context.Context, r Run, held Held) (ends bool, e En
 			g.blind = s.trouble(ctx, r, &g)
 		}
 	}
+	if ctx.Err() != nil {
+		g.stopping, g.blind = true, nil // what was asked meanwhile failed for that reason
+	}
 	ends, e = look(r, g)
 	if g.blind != nil {
 		s.Log.Warn("experiment cannot be watched", "run", r.ID, "error", g.blind)
