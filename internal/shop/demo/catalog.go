@@ -50,12 +50,25 @@ func WriteCatalog(dir, adminURL string) error {
 // targets are the objectives of the tiers.
 var targets = map[shop.Tier]string{shop.Critical: "99.99", shop.Standard: "99.95", shop.Experimental: "99.9"}
 
-// patience is how slow an answer may be: what callers of the service still wait for.
-func patience(s shop.ServiceSpec) time.Duration {
-	if s.RevenuePerRequest > 0 || strings.HasSuffix(s.Name, "-web") {
-		return 2 * time.Second
+// customerPatience is how long a customer waits for a page.
+const customerPatience = 2500 * time.Millisecond
+
+// patience is how slow an answer may be: a little less than the least patient caller waits.
+func patience(all []shop.ServiceSpec) map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for _, s := range all {
+		for _, d := range s.Deps {
+			if p := d.Timeout * 9 / 10; out[d.Name] == 0 || p < out[d.Name] {
+				out[d.Name] = p
+			}
+		}
 	}
-	return time.Second
+	for _, s := range all {
+		if out[s.Name] == 0 {
+			out[s.Name] = customerPatience
+		}
+	}
+	return out
 }
 
 var servicesTemplate = template.Must(template.New("services").Parse(`# Written from the shop's topology.
@@ -108,8 +121,9 @@ func services(adminURL string) ([]byte, error) {
 		Teams    []string
 		Services []row
 	}{Admin: strings.TrimSuffix(adminURL, "/")}
-	seen := map[string]bool{}
-	for _, s := range shop.Topology() {
+	seen, all := map[string]bool{}, shop.Topology()
+	patient := patience(all)
+	for _, s := range all {
 		if !seen[s.Team] {
 			seen[s.Team] = true
 			data.Teams = append(data.Teams, s.Team)
@@ -118,7 +132,7 @@ func services(adminURL string) ([]byte, error) {
 		for _, d := range s.Deps {
 			deps = append(deps, d.Name)
 		}
-		data.Services = append(data.Services, row{s.Name, s.Team, string(s.Tier), strings.Join(deps, ", "), patience(s).String(), targets[s.Tier], s.RevenuePerRequest})
+		data.Services = append(data.Services, row{s.Name, s.Team, string(s.Tier), strings.Join(deps, ", "), patient[s.Name].String(), targets[s.Tier], s.RevenuePerRequest})
 	}
 	var b bytes.Buffer
 	if err := servicesTemplate.Execute(&b, data); err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
+	"reflect"
 	"strings"
 	"time"
 
@@ -82,6 +84,7 @@ func New(c Config) http.Handler {
 	cfg := huma.DefaultConfig("Nightkeeper", c.Version)
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "/api/openapi", "", "/api/schemas"
 	cfg.CreateHooks = nil
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	api := humago.New(mux, cfg)
 	r := &routes{c, api}
 	r.observe()
@@ -95,6 +98,19 @@ func New(c Config) http.Handler {
 		writeProblem(w, http.StatusNotFound, "there is nothing at this address; the calls are listed in /api/openapi.json", errs.NotFound)
 	})
 	return r.signedIn(mux)
+}
+
+// schemaName keeps types of the same name in two packages apart: DetectStatus and ApiStatus.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
+		t = t.Elem()
+	}
+	name := huma.DefaultSchemaNamer(t, hint)
+	pkg := path.Base(t.PkgPath())
+	if t.Name() == "" || pkg == "." {
+		return name
+	}
+	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
 }
 
 type routes struct {
@@ -135,8 +151,8 @@ func get[I, O any](r *routes, path, summary, scope string, fn func(ctx context.C
 }
 
 // call registers a call that needs a scope.
-func call[I, O any](r *routes, method, path, summary, scope string, fn func(ctx context.Context, in *I) (O, error)) {
-	op := huma.Operation{Method: method, Path: "/api/v1" + path, Summary: summary, OperationID: operationID(method, path), MaxBodyBytes: 4 << 20}
+func call[I, O any](r *routes, method, at, summary, scope string, fn func(ctx context.Context, in *I) (O, error)) {
+	op := huma.Operation{Method: method, Path: "/api/v1" + at, Summary: summary, OperationID: operationID(method, at), MaxBodyBytes: 4 << 20}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*out[O], error) {
 		if u := userOf(ctx); !u.May(scope) {
 			return nil, problem(http.StatusForbidden, "this needs the scope "+scope, errs.Denied)

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"nightkeeper/internal/edge/auth"
+	"nightkeeper/internal/edge/web/ui"
+)
+
+// pages returns the handler of the web pages.
+func (a *App) pages() (http.Handler, error) {
+	p := a.phases
+	return ui.New(ui.Config{
+		Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Detect: p.detect, Page: p.page, Respond: p.respond, Remediate: p.remediate,
+		Learn: p.learn, Prevent: p.prevent, Deploys: a.db.Deploys, Events: a.db.Events, Changed: a.db.Changed, Health: a.health,
+		Auth: pageAuth{a.auth}, Now: a.opts.Now, Log: a.opts.Log, Secure: strings.HasPrefix(a.opts.BaseURL, "https://"),
+	})
+}
+
+func (a *App) health() []ui.HealthLine {
+	var out []ui.HealthLine
+	for _, l := range a.status(context.Background()).Parts {
+		out = append(out, ui.HealthLine{Name: l.Name, OK: l.OK, Text: l.Text})
+	}
+	return out
+}
+
+// pageAuth is auth as the pages see it.
+type pageAuth struct{ *auth.Service }
+
+func (p pageAuth) SignIn(ctx context.Context, name, password, remote string) (string, time.Time, error) {
+	return p.Service.SignIn(ctx, name, password, remote)
+}
+
+func (p pageAuth) Who(ctx context.Context, secret string) (ui.User, error) {
+	u, err := p.Service.Who(ctx, secret)
+	return ui.User{Name: u.Name, Role: u.Role}, err
+}
+
+func (p pageAuth) CreateToken(ctx context.Context, by ui.User, name, scope string) (string, error) {
+	return p.Service.CreateToken(ctx, auth.User{Name: by.Name, Role: by.Role}, name, scope)
+}
+
+func (p pageAuth) Tokens(ctx context.Context) ([]ui.TokenInfo, error) {
+	ts, err := p.Service.Tokens(ctx)
+	var out []ui.TokenInfo
+	for _, t := range ts {
+		out = append(out, ui.TokenInfo{ID: t.ID, Name: t.Name, Account: t.Account, Scope: t.Scope, Created: t.Created, Used: t.Used})
+	}
+	return out, err
+}
