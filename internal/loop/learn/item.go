@@ -78,7 +78,8 @@ type remedy struct {
 	proves   bool // the recreated incident proves it
 }
 
-// remedies returns what usually keeps a cause of the kind from coming back, the most effective first.
+// remedies returns what usually keeps a cause of the kind from coming back, the most effective first. It is long because
+// it is a table.
 func remedies(kind, service string) []remedy {
 	switch kind {
 	case diagnose.RetryStorm:
