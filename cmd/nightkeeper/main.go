@@ -10,9 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"nightkeeper/internal/edge/inject"
-	"nightkeeper/internal/edge/sandbox"
-	"nightkeeper/internal/edge/telemetry"
+	"nightkeeper/internal/app"
 	"nightkeeper/internal/kit/errs"
 )
 
@@ -43,16 +41,8 @@ func (e exitError) Error() string {
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	// Children of this program: they parse nothing but their own flags.
-	if len(args) > 0 {
-		switch args[0] {
-		case "telemetry-engine":
-			return telemetry.Main(args[1:])
-		case "sandbox":
-			return sandbox.Main()
-		case "fault-holder":
-			return inject.Main()
-		}
+	if code, ok := app.Child(args); ok {
+		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -164,7 +164,7 @@ func (a *App) openStore(ctx context.Context) error {
 func (a *App) startTelemetry(ctx context.Context) (err error) {
 	dir := filepath.Join(a.opts.DataDir, "telemetry")
 	a.host, err = telemetry.NewHost(telemetry.HostConfig{Dir: dir, Retention: a.opts.Retention, MaxBytes: a.opts.MaxTelemetry,
-		Command: append(append([]string{}, a.opts.Self...), "telemetry-engine"), Log: a.opts.Log})
+		Command: a.opts.self(engineCommand), Log: a.opts.Log})
 	if err != nil {
 		return err
 	}

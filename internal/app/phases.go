@@ -41,12 +41,12 @@ func (a *App) buildPhases(ctx context.Context) error {
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{
 		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{a.action}, Telemetry: a.host, Graph: a.graph,
-		Engine: sandbox.New(sandbox.Config{Command: append(append([]string{}, o.Self...), "sandbox"), Log: o.Log}),
+		Engine: sandbox.New(sandbox.Config{Command: o.self(sandboxCommand), Log: o.Log}),
 		Calm:   p.detect.Calm, Burning: a.burning, Now: o.Now, Log: o.Log,
 	})
 	p.learn = learn.New(learn.Config{Store: a.db.Learn(), Catalog: a.Catalog, Log: o.Log})
 	holder, err := inject.New(inject.Config{Dir: filepath.Join(o.DataDir, "faults"), Allow: o.AllowOutgoing,
-		Command: append(append([]string{}, o.Self...), "fault-holder"), Log: o.Log})
+		Command: o.self(holderCommand), Log: o.Log})
 	if err != nil {
 		return err
 	}
