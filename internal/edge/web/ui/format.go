@@ -153,7 +153,9 @@ func exact(ctx context.Context, t time.Time) string {
 }
 
 // day writes a date.
-func day(ctx context.Context, t time.Time) string { return t.In(shellOf(ctx).Zone).Format("2 Jan 2006") }
+func day(ctx context.Context, t time.Time) string {
+	return t.In(shellOf(ctx).Zone).Format("2 Jan 2006")
+}
 
 // shift writes when a turn ends or begins: a weekday is what people remember.
 func shift(ctx context.Context, t time.Time) string {

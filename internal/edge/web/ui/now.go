@@ -51,7 +51,9 @@ type nowData struct {
 }
 
 // allWell reports whether nothing asks for a person.
-func (d nowData) allWell() bool { return len(d.Incidents) == 0 && len(d.Alerts) == 0 && len(d.Asked) == 0 }
+func (d nowData) allWell() bool {
+	return len(d.Incidents) == 0 && len(d.Alerts) == 0 && len(d.Asked) == 0
+}
 
 func (s *server) nowPage(r *http.Request) (view, error) {
 	ctx, now := r.Context(), shellOf(r.Context()).Now

@@ -13,10 +13,10 @@ import (
 // runbookRow is a runbook with how it did.
 type runbookRow struct {
 	*catalog.Runbook
-	Runs     int
-	Last     *remediate.Run
-	Seen     time.Time // last review; zero when it never was
-	Overdue  bool
+	Runs    int
+	Last    *remediate.Run
+	Seen    time.Time // last review; zero when it never was
+	Overdue bool
 }
 
 type runbooksData struct {

@@ -234,4 +234,6 @@ func chosenWindow(w window) string {
 }
 
 // linkText shows only web addresses as links.
-func safeLink(u string) bool { return strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") }
+func safeLink(u string) bool {
+	return strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://")
+}

@@ -1,0 +1,71 @@
+package browser
+
+import (
+	"testing"
+	"time"
+)
+
+// Every page is quiet, accessible and fits a phone, in both themes, with and without trouble.
+func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
+	w := newWorld(t)
+	w.calm()
+	b := browse(t, w)
+	b.see(t, looks[:1], "/login", "login")
+	b.see(t, looks, "/design", "design")
+	b.signIn("amira")
+	w.clock.run()
+	b.see(t, looks[:3], "/", "now-calm")
+	id := string(w.burn())
+	runs, err := w.remediate.List(w.ctx, "", 1)
+	w.must(err)
+	pages, err := w.page.Live(w.ctx)
+	w.must(err)
+	spans := w.engine.spans
+	trace := spans[len(spans)-1].TraceID
+	for _, p := range []struct{ path, name string }{
+		{"/", "now"},
+		{"/incidents", "incidents"},
+		{"/incidents/" + id, "room"},
+		{"/incidents/INC-1", "room-resolved"},
+		{"/map", "map"},
+		{"/map?focus=payment-api", "map-focus"},
+		{"/services", "services"},
+		{"/services/user-preferences-api", "service"},
+		{"/services/user-preferences-api/profile", "profile"},
+		{"/traces?service=checkout-api&errors=1", "traces"},
+		{"/traces/" + trace, "trace"},
+		{"/logs?level=ERROR&last=1h", "logs"},
+		{"/slos", "slos"},
+		{"/slos/checkout-availability", "slo"},
+		{"/oncall", "oncall"},
+		{"/pages/" + string(pages[0].ID), "page"},
+		{"/runbooks", "runbooks"},
+		{"/runbooks/retry-storm", "runbook"},
+		{"/runs/" + string(runs[0].ID), "run"},
+		{"/experiments", "experiments"},
+		{"/experiments/slow-preferences", "experiment"},
+		{"/postmortems", "postmortems"},
+		{"/postmortems/pm-INC-1", "postmortem"},
+		{"/settings/tokens", "tokens"},
+	} {
+		b.see(t, looks, p.path, p.name)
+	}
+	token := w.page.AckToken(pages[0].ID, "amira", time.Now().Add(time.Hour))
+	b.see(t, looks[2:], "/ack/"+token, "ack")
+}
+
+// see looks at one page in some ways.
+func (b *browser) see(t *testing.T, ways []look, path, name string) {
+	t.Helper()
+	for _, l := range ways {
+		b.take(l)
+		b.open(path)
+		b.wait("charts and maps of "+path, `[...document.querySelectorAll("[data-chart], [data-map]")].every((e) => e.firstElementChild)`)
+		where := name + " " + l.name
+		b.quiet(where)
+		b.fits(where)
+		b.accessible(where)
+		b.shoot(name + "-" + l.name)
+		b.quiet(where)
+	}
+}
