@@ -214,7 +214,7 @@ func commentOf(p pkg) []string {
 
 // clauseOf returns how the comment of a package starts.
 func clauseOf(dir string) string {
-	if strings.HasPrefix(dir, "cmd/") {
+	if strings.HasPrefix(dir, "cmd/") || strings.HasPrefix(dir, "scripts/") {
 		return "Command " + path.Base(dir)
 	}
 	return "Package " + path.Base(dir)
