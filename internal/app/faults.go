@@ -23,7 +23,7 @@ func (f faultAPI) Start(ctx context.Context, x prevent.Fault) (prevent.Held, err
 	if x.Kind == "errors" {
 		kind = "errors"
 	} else {
-		body["latency"] = x.Latency.String()
+		body["add"] = x.Latency.String() // on top of what the service takes anyway
 	}
 	body["kind"] = kind
 	if x.From != "" {

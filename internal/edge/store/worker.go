@@ -158,8 +158,9 @@ func (db *DB) claimOne(ctx context.Context, kinds []string, now time.Time) (*job
 
 // runTask runs one task, renews its lease meanwhile, and records how it ended.
 func (db *DB) runTask(ctx context.Context, task job.Task, j job.Job, now func() time.Time, log *slog.Logger) {
-	stop := make(chan struct{})
+	stop, renewed := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(renewed)
 		tick := time.NewTicker(lease / 3)
 		defer tick.Stop()
 		for {
@@ -175,17 +176,18 @@ func (db *DB) runTask(ctx context.Context, task job.Task, j job.Job, now func() 
 	}()
 	err := runGuarded(ctx, task, j)
 	close(stop)
+	<-renewed
 	if err != nil && ctx.Err() != nil {
 		return // stopping: the lease ends and the task is done again
 	}
 	// The result is written even when the program is stopping.
-	ctx = context.WithoutCancel(ctx)
-	werr := db.Update(ctx, func(t *Tx) error {
+	last := context.WithoutCancel(ctx)
+	werr := db.Update(last, func(t *Tx) error {
 		if err == nil {
-			return t.Done(ctx, j.ID)
+			return t.Done(last, j.ID)
 		}
 		stuck := j.Attempts+1 >= job.MaxAttempts
-		return t.Retry(ctx, j.ID, now().Add(job.Backoff(j.Attempts+1)), stuck, err.Error())
+		return t.Retry(last, j.ID, now().Add(job.Backoff(j.Attempts+1)), stuck, err.Error())
 	})
 	if err != nil {
 		log.Warn("task failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)

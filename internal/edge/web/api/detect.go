@@ -18,7 +18,7 @@ func (r *routes) detect() {
 	get(r, "/slos", "Every SLO with its budget and burn rates", "read", func(context.Context, *empty) ([]detect.Status, error) {
 		return orEmpty(r.Detect.Statuses(r.Now())), nil
 	})
-	get(r, "/slos/{name}", "One SLO", "read", func(_ context.Context, in *nameIn) (detect.Status, error) {
+	get(r, "/slos/{name}", "One SLO", "read", func(_ context.Context, in *NameIn) (detect.Status, error) {
 		o := r.Catalog().SLOs[in.Name]
 		if o == nil {
 			return detect.Status{}, errs.New(errs.NotFound, "there is no SLO named %q", in.Name)

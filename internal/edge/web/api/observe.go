@@ -11,13 +11,13 @@ import (
 	"nightkeeper/internal/loop/observe/graph"
 )
 
-// window is a span of time in a query; zero values are the last 15 minutes.
-type window struct {
+// Window is a span of time in a query; zero values are the last 15 minutes.
+type Window struct {
 	From time.Time `query:"from" doc:"RFC 3339; default 15 minutes before to"`
 	To   time.Time `query:"to" doc:"RFC 3339; default now"`
 }
 
-func (w window) span(now time.Time) (from, to time.Time) {
+func (w Window) span(now time.Time) (from, to time.Time) {
 	from, to = w.From, w.To
 	if to.IsZero() {
 		to = now
@@ -30,8 +30,9 @@ func (w window) span(now time.Time) (from, to time.Time) {
 
 type empty struct{}
 
-type filterIn struct {
-	window
+// FilterIn is a filter for spans or log lines.
+type FilterIn struct {
+	Window
 	Service     string `query:"service"`
 	Level       string `query:"level" doc:"logs: this level or worse"`
 	Text        string `query:"text" doc:"phrase, without regard to case"`
@@ -41,7 +42,7 @@ type filterIn struct {
 	Limit       int    `query:"limit" minimum:"0" maximum:"10000"`
 }
 
-func (f filterIn) filter(now time.Time) (observe.Filter, error) {
+func (f FilterIn) filter(now time.Time) (observe.Filter, error) {
 	from, to := f.span(now)
 	out := observe.Filter{Service: f.Service, Level: f.Level, Text: f.Text, TraceID: f.TraceID, ErrorsOnly: f.Errors, From: from, To: to, Limit: f.Limit}
 	if f.MinDuration != "" {
@@ -73,7 +74,8 @@ type EdgeLine struct {
 	MeanMs     float64 `json:"mean_ms"`
 }
 
-type nameIn struct {
+// NameIn names the thing a call is about.
+type NameIn struct {
 	Name string `path:"name"`
 }
 
@@ -92,28 +94,28 @@ func (r *routes) observe() {
 		}
 		return out, nil
 	})
-	get(r, "/services/{name}/blast", "What fails with a service and what a minute of it costs", "read", func(_ context.Context, in *nameIn) (graph.Blast, error) {
+	get(r, "/services/{name}/blast", "What fails with a service and what a minute of it costs", "read", func(_ context.Context, in *NameIn) (graph.Blast, error) {
 		return r.Graph.BlastRadius(r.Catalog(), in.Name, 5*time.Minute, r.Now()), nil
 	})
-	get(r, "/logs", "Log lines, the newest first", "read", func(ctx context.Context, in *filterIn) ([]observe.LogLine, error) {
+	get(r, "/logs", "Log lines, the newest first", "read", func(ctx context.Context, in *FilterIn) ([]observe.LogLine, error) {
 		f, err := in.filter(r.Now())
 		if err != nil {
 			return nil, err
 		}
 		return r.Telemetry.Logs(ctx, f)
 	})
-	get(r, "/spans", "Spans, the newest first", "read", func(ctx context.Context, in *filterIn) ([]observe.Span, error) {
+	get(r, "/spans", "Spans, the newest first", "read", func(ctx context.Context, in *FilterIn) ([]observe.Span, error) {
 		f, err := in.filter(r.Now())
 		if err != nil {
 			return nil, err
 		}
 		return r.Telemetry.Spans(ctx, f)
 	})
-	get(r, "/traces/{name}", "All spans of a trace", "read", func(ctx context.Context, in *nameIn) ([]observe.Span, error) {
+	get(r, "/traces/{name}", "All spans of a trace", "read", func(ctx context.Context, in *NameIn) ([]observe.Span, error) {
 		return r.Telemetry.Trace(ctx, in.Name)
 	})
 	get(r, "/metrics", "A PromQL expression over time", "read", func(ctx context.Context, in *struct {
-		window
+		Window
 		Query string `query:"query" required:"true"`
 		Step  string `query:"step" default:"15s"`
 	}) ([]observe.Series, error) {
@@ -150,7 +152,7 @@ func (r *routes) observe() {
 }
 
 func (r *routes) deploys() {
-	get(r, "/deploys", "Deploys, the newest first", "read", func(ctx context.Context, in *window) ([]observe.Deploy, error) {
+	get(r, "/deploys", "Deploys, the newest first", "read", func(ctx context.Context, in *Window) ([]observe.Deploy, error) {
 		from := in.From
 		if from.IsZero() {
 			from = r.Now().Add(-7 * 24 * time.Hour)

@@ -29,14 +29,14 @@ func (r *routes) page() {
 		ps, err := r.Page.Live(ctx)
 		return orEmpty(ps), err
 	})
-	get(r, "/pages/{name}", "A page and what was sent for it", "read", func(ctx context.Context, in *nameIn) (PageView, error) {
+	get(r, "/pages/{name}", "A page and what was sent for it", "read", func(ctx context.Context, in *NameIn) (PageView, error) {
 		p, ns, err := r.Page.Get(ctx, page.ID(in.Name))
 		return PageView{p, orEmpty(ns)}, err
 	})
-	call(r, http.MethodPost, "/pages/{name}/ack", "Acknowledge a page", "respond", func(ctx context.Context, in *nameIn) (page.Page, error) {
+	call(r, http.MethodPost, "/pages/{name}/ack", "Acknowledge a page", "respond", func(ctx context.Context, in *NameIn) (page.Page, error) {
 		return r.Page.Ack(ctx, page.ID(in.Name), userOf(ctx).Name, r.Now())
 	})
-	get(r, "/inbox/{name}", "What a person was told, the newest first", "read", func(ctx context.Context, in *nameIn) ([]page.Notification, error) {
+	get(r, "/inbox/{name}", "What a person was told, the newest first", "read", func(ctx context.Context, in *NameIn) ([]page.Notification, error) {
 		ns, err := r.Page.Inbox(ctx, in.Name)
 		return orEmpty(ns), err
 	})

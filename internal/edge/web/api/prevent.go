@@ -9,7 +9,7 @@ import (
 
 func (r *routes) prevent() {
 	get(r, "/gate/{name}", "Whether a release of a service may go out", "read", func(ctx context.Context, in *struct {
-		nameIn
+		NameIn
 		Change string `query:"change" doc:"kind of change: feature, rollback, security, reliability"`
 		SHA    string `query:"sha" doc:"commit that would be released"`
 	}) (prevent.Verdict, error) {
@@ -31,7 +31,7 @@ func (r *routes) prevent() {
 		}
 		return out, err
 	})
-	call(r, http.MethodPost, "/experiments/{name}/start", "Run an experiment", "respond", func(ctx context.Context, in *nameIn) (prevent.Run, error) {
+	call(r, http.MethodPost, "/experiments/{name}/start", "Run an experiment", "respond", func(ctx context.Context, in *NameIn) (prevent.Run, error) {
 		return r.Prevent.Start(ctx, in.Name, userOf(ctx).Name, r.Now())
 	})
 	get(r, "/experiment-runs", "Runs of experiments, the newest first", "read", func(ctx context.Context, in *struct {
@@ -40,10 +40,10 @@ func (r *routes) prevent() {
 		rs, err := r.Prevent.Runs(ctx, in.Experiment, 200)
 		return orEmpty(rs), err
 	})
-	get(r, "/experiment-runs/{name}", "A run of an experiment", "read", func(ctx context.Context, in *nameIn) (prevent.Run, error) {
+	get(r, "/experiment-runs/{name}", "A run of an experiment", "read", func(ctx context.Context, in *NameIn) (prevent.Run, error) {
 		return r.Prevent.GetRun(ctx, prevent.RunID(in.Name))
 	})
-	call(r, http.MethodPost, "/experiment-runs/{name}/kill", "End the fault of a run at once", "respond", func(ctx context.Context, in *nameIn) (prevent.Run, error) {
+	call(r, http.MethodPost, "/experiment-runs/{name}/kill", "End the fault of a run at once", "respond", func(ctx context.Context, in *NameIn) (prevent.Run, error) {
 		return r.Prevent.Kill(ctx, prevent.RunID(in.Name), userOf(ctx).Name, r.Now())
 	})
 	call(r, http.MethodPost, "/experiment-runs/kill", "End the faults of all runs at once", "respond", func(ctx context.Context, _ *empty) ([]prevent.Run, error) {

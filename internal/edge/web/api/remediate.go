@@ -45,7 +45,7 @@ func (r *routes) remediate() {
 		rs, err := r.Remediate.List(ctx, respond.ID(in.Incident), 200)
 		return orEmpty(rs), err
 	})
-	get(r, "/runs/{name}", "A run with its journal", "read", func(ctx context.Context, in *nameIn) (RunView, error) {
+	get(r, "/runs/{name}", "A run with its journal", "read", func(ctx context.Context, in *NameIn) (RunView, error) {
 		run, journal, as, err := r.Remediate.Get(ctx, remediate.RunID(in.Name))
 		return RunView{run, orEmpty(journal), orEmpty(as)}, err
 	})
@@ -63,7 +63,7 @@ func (r *routes) remediate() {
 		return orEmpty(as), err
 	})
 	call(r, http.MethodPost, "/runs/{name}/approvals/{seq}", "Grant or deny an approval", "respond", func(ctx context.Context, in *struct {
-		nameIn
+		NameIn
 		Seq  int `path:"seq"`
 		Body struct {
 			Grant  bool   `json:"grant"`

@@ -16,15 +16,15 @@ func (r *routes) respond() {
 		is, err := r.Respond.List(ctx, in.Open, in.Limit)
 		return orEmpty(is), err
 	})
-	get(r, "/incidents/{name}", "An incident", "read", func(ctx context.Context, in *nameIn) (respond.Incident, error) {
+	get(r, "/incidents/{name}", "An incident", "read", func(ctx context.Context, in *NameIn) (respond.Incident, error) {
 		return r.Respond.Get(ctx, respond.ID(in.Name))
 	})
-	get(r, "/incidents/{name}/timeline", "Every fact of an incident, the oldest first", "read", func(ctx context.Context, in *nameIn) ([]event.Event, error) {
+	get(r, "/incidents/{name}/timeline", "Every fact of an incident, the oldest first", "read", func(ctx context.Context, in *NameIn) ([]event.Event, error) {
 		es, err := r.Respond.Timeline(ctx, respond.ID(in.Name))
 		return orEmpty(es), err
 	})
 	call(r, http.MethodPost, "/incidents/{name}/notes", "Write something down on the timeline", "respond", func(ctx context.Context, in *struct {
-		nameIn
+		NameIn
 		Body struct {
 			Text string `json:"text"`
 		}
@@ -32,7 +32,7 @@ func (r *routes) respond() {
 		return empty{}, r.Respond.Note(ctx, respond.ID(in.Name), userOf(ctx).Name, in.Body.Text, r.Now())
 	})
 	call(r, http.MethodPost, "/incidents/{name}/resolve", "Say that an incident is over", "respond", func(ctx context.Context, in *struct {
-		nameIn
+		NameIn
 		Body struct {
 			Reason string `json:"reason"`
 		}
@@ -40,7 +40,7 @@ func (r *routes) respond() {
 		return empty{}, r.Respond.Resolve(ctx, respond.ID(in.Name), userOf(ctx).Name, in.Body.Reason, r.Now())
 	})
 	call(r, http.MethodPost, "/incidents/{name}/commander", "Give an incident to a commander", "respond", func(ctx context.Context, in *struct {
-		nameIn
+		NameIn
 		Body struct {
 			Person string `json:"person"`
 		}
