@@ -88,7 +88,9 @@ func (a *App) ready(ctx context.Context) error {
 func (a *App) status(ctx context.Context) api.Status {
 	s := api.Status{Version: a.opts.Version, StartedAt: a.started, Database: a.db.Dialect(), Catalog: a.Catalog().Hash,
 		Services: len(a.graph.Services(a.opts.Now()))}
-	line := func(name string, ok bool, text string) { s.Parts = append(s.Parts, api.PartLine{Name: name, OK: ok, Text: text}) }
+	line := func(name string, ok bool, text string) {
+		s.Parts = append(s.Parts, api.PartLine{Name: name, OK: ok, Text: text})
+	}
 	if err := a.ready(ctx); err != nil {
 		line("store", false, errs.Message(err))
 	} else {

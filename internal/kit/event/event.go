@@ -8,15 +8,15 @@ import (
 
 // Event is one fact. Seq orders facts by commit; a reader that has seen Seq n will never meet a smaller one.
 type Event struct {
-	Seq      int64           `json:"seq"`
-	Kind     string          `json:"kind"`               // "detect.fired"; phase and past-tense verb
-	At       time.Time       `json:"at"`                 // when it happened, by the clock of the process that saw it
-	Actor    string          `json:"actor"`              // who: a person's name, "runbook:retry-storm", "nightkeeper"
-	Subject  string          `json:"subject"`            // id of the thing it is about
-	Group    string          `json:"group,omitempty"` // what ties the facts of one incident together: the id of its alert group
-	Service  string          `json:"service,omitempty"`
-	Text     string          `json:"text"` // one sentence for people
-	Data     json.RawMessage `json:"data,omitempty"`
+	Seq     int64           `json:"seq"`
+	Kind    string          `json:"kind"`            // "detect.fired"; phase and past-tense verb
+	At      time.Time       `json:"at"`              // when it happened, by the clock of the process that saw it
+	Actor   string          `json:"actor"`           // who: a person's name, "runbook:retry-storm", "nightkeeper"
+	Subject string          `json:"subject"`         // id of the thing it is about
+	Group   string          `json:"group,omitempty"` // what ties the facts of one incident together: the id of its alert group
+	Service string          `json:"service,omitempty"`
+	Text    string          `json:"text"` // one sentence for people
+	Data    json.RawMessage `json:"data,omitempty"`
 }
 
 // System is the actor of what the program does by itself.
@@ -49,12 +49,12 @@ type Appender interface {
 
 // Query selects facts. Zero fields select everything; results are in order of Seq.
 type Query struct {
-	After    int64 // Seq greater than this
-	Group    string // facts of one incident
-	Subject  string
-	Kinds    []string
-	Last     bool // the newest Limit facts instead of the oldest
-	Limit    int
+	After   int64  // Seq greater than this
+	Group   string // facts of one incident
+	Subject string
+	Kinds   []string
+	Last    bool // the newest Limit facts instead of the oldest
+	Limit   int
 }
 
 // Reader reads the log.
