@@ -3,6 +3,7 @@ package shop
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -50,8 +51,15 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 	return json.Marshal(time.Duration(d).String()) //nolint:wrapcheck // cannot fail
 }
 
+// ownID is what an id that a caller chooses may look like.
+var ownID = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
+
 // FaultSpec is what is asked for when a fault is started.
 type FaultSpec struct {
+	// OwnID is an id that the caller chooses, so that it can end the fault even
+	// when it never saw the answer; left out, one is made. The same id again is
+	// the same fault.
+	OwnID   string    `json:"id,omitzero"`
 	Kind    FaultKind `json:"kind"`
 	Service string    `json:"service"`
 	// Latency replaces the service's own time (slow); Add is added to it.
@@ -151,6 +159,9 @@ func (f FaultSpec) given() []string {
 
 // check refuses a fault that makes no sense and says what would be right.
 func (f FaultSpec) check(directory map[string]*service) error {
+	if !ownID.MatchString(f.OwnID) {
+		return badRequest(`id %q: use at most 64 letters, digits, "-" and "_", or leave it out`, f.OwnID)
+	}
 	if !slices.Contains(FaultKinds(), f.Kind) {
 		return badRequest("unknown kind %q: use one of %s", f.Kind, join(FaultKinds()))
 	}

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,13 @@ func (b *faultBook) start(ctx context.Context, spec FaultSpec, now time.Time) (F
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if spec.OwnID != "" {
+		if f, err := b.find(spec.OwnID); err == nil {
+			return *f, nil
+		}
+	}
 	b.next++
-	f := &Fault{ID: fmt.Sprintf("fault-%d", b.next), FaultSpec: spec, Started: now, Active: true}
+	f := &Fault{ID: cmp.Or(spec.OwnID, fmt.Sprintf("fault-%d", b.next)), FaultSpec: spec, Started: now, Active: true}
 	if f.Lease > 0 {
 		f.Expires = now.Add(time.Duration(f.Lease))
 	}

@@ -56,13 +56,14 @@ type ring struct {
 	number []int64
 	counts []Counts
 	dirty  map[int64]bool
+	newest int64 // number of the newest bucket
 }
 
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
 	l := &Ledger{}
 	for i, r := range Resolutions {
-		l.rings[i] = ring{make([]int64, r.Keep), make([]Counts, r.Keep), map[int64]bool{}}
+		l.rings[i] = ring{number: make([]int64, r.Keep), counts: make([]Counts, r.Keep), dirty: map[int64]bool{}}
 	}
 	return l
 }
@@ -92,6 +93,7 @@ func (r *ring) cell(number, keep int64) *Counts {
 	i := number % keep
 	if r.number[i] < number {
 		r.number[i], r.counts[i] = number, Counts{}
+		r.newest = max(r.newest, number)
 	}
 	if r.number[i] != number {
 		return nil
@@ -169,7 +171,15 @@ func (l *Ledger) Restore(b Bucket) {
 	if c := l.rings[b.Resolution].cell(b.Number, r.Keep); c != nil {
 		*c = b.Counts
 	}
-	if at := time.Unix(0, b.Number*int64(r.Width)); b.Total > 0 && (l.first.IsZero() || at.Before(l.first)) {
+	// The start of a coarse bucket may lie long before its first event; where a finer ring still has all of it, that one
+	// knows better. Stores hand buckets out the finest first.
+	at := time.Unix(0, b.Number*int64(r.Width))
+	for i := range b.Resolution {
+		if f := Resolutions[i]; l.rings[i].newest > 0 && at.UnixNano() >= (l.rings[i].newest-f.Keep+1)*int64(f.Width) {
+			return
+		}
+	}
+	if b.Total > 0 && (l.first.IsZero() || at.Before(l.first)) {
 		l.first = at
 	}
 }
