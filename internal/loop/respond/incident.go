@@ -43,6 +43,7 @@ type Incident struct {
 	NamedAt    time.Time           `json:"named_at,omitzero"`
 	AckedAt    time.Time           `json:"acked_at,omitzero"`
 	ResolvedAt time.Time           `json:"resolved_at,omitzero"`
+	ReopenedAt time.Time           `json:"reopened_at,omitzero"` // when it came back last
 	Alerts     []detect.AlertID    `json:"alerts"`
 	Burning    []string            `json:"burning"`  // services with an alert
 	Affected   []string            `json:"affected"` // services that fail or are slow, the burning ones among them
@@ -57,6 +58,14 @@ type Incident struct {
 
 // Open reports whether the incident is not resolved.
 func (i Incident) Open() bool { return i.Status != Resolved }
+
+// since returns when the incident began, or came back.
+func (i Incident) since() time.Time {
+	if i.ReopenedAt.After(i.OpenedAt) {
+		return i.ReopenedAt
+	}
+	return i.OpenedAt
+}
 
 // attach adds an alert to the incident, and opens it again when it was resolved.
 func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened bool) {
@@ -74,14 +83,18 @@ func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened
 	if i.Status == Resolved {
 		next.Status, next.ResolvedAt = Investigating, time.Time{}
 		next.Reopened++
+		next.ReopenedAt = now
 		next.Reason = "an alert fires again: " + a.Service
 		return next, true
 	}
 	return next, false
 }
 
+// Named reports whether a cause was found; that none was is no cause.
+func (i Incident) Named() bool { return i.Cause != nil && i.Cause.Kind != diagnose.Unknown }
+
 // How long a diagnosis is given before it is believed: a clear one at once when it was the same twice, a likely one
-// after settle, and after giveUp whatever stands first, or nothing.
+// after settle, and after giveUp whatever stands first, or nothing. When nothing was, a clear one may still come.
 const (
 	settle = 20 * time.Second
 	giveUp = 45 * time.Second
@@ -89,17 +102,18 @@ const (
 
 // name decides whether the incident's cause can be named now, and why.
 func name(i Incident, d diagnose.Diagnosis, now time.Time) (named bool, cause diagnose.Suspect, reason string) {
-	if i.Cause != nil {
-		return false, *i.Cause, "already named"
-	}
-	top, age := d.Top(), now.Sub(i.OpenedAt)
+	top, age := d.Top(), now.Sub(i.since())
 	same := i.Diagnosis.Top().Service == top.Service && i.Diagnosis.Top().Kind == top.Kind && !i.Diagnosis.At.IsZero()
 	switch {
+	case i.Named():
+		return false, *i.Cause, "already named"
 	case d.Confidence == diagnose.High && same:
 		return true, top, "two diagnoses in a row agree, clear of other suspects"
+	case i.Cause != nil:
+		return false, *i.Cause, "still nothing clear"
 	case d.Confidence != diagnose.Low && age > settle && same:
 		return true, top, "the same suspect for " + settle.String()
-	case age > giveUp && len(d.Suspects) > 0 && d.Confidence != diagnose.Low:
+	case d.Confidence != diagnose.Low && age > giveUp:
 		return true, top, "the most likely after " + giveUp.String()
 	case age > giveUp:
 		return true, diagnose.Suspect{Kind: diagnose.Unknown}, "nothing stands out after " + giveUp.String()

@@ -86,7 +86,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	if err := s.append(ctx, tx, KindOpened, i, event.System, text, now); err != nil {
 		return err
 	}
-	return tx.Enqueue(ctx, job.New(jobDiagnose, string(i.ID), now.Add(diagnoseEvery), nil))
+	return tx.Enqueue(ctx, job.New(jobDiagnose, string(i.ID), now, nil))
 }
 
 // commander returns who commands now: whoever is on the schedule labelled role=commander.
@@ -102,8 +102,11 @@ func (s *Service) commander(now time.Time) string {
 	return ""
 }
 
-// diagnoseEvery is how often an open incident is looked at again.
-const diagnoseEvery = 4 * time.Second
+// How often an open incident is looked at again: until its cause is named, and after that.
+const (
+	lookEvery  = 2 * time.Second
+	watchEvery = 5 * time.Second
+)
 
 // Look gathers the scene of an open incident, diagnoses it, updates its impact, and plans the next look.
 func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
@@ -121,15 +124,22 @@ func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
 		}
 		named, cause, why := name(i, d, now)
 		grown := len(affected) > len(i.Affected)
-		i.OnsetAt, i.Affected, i.Impact = scene.Onset, union(i.Affected, affected), impact
-		if i.Cause == nil {
+		if i.Reopened == 0 {
+			i.OnsetAt = scene.Onset
+		}
+		i.Affected, i.Impact = union(i.Affected, affected), impact
+		if !i.Named() {
 			i.Diagnosis = d
 		}
 		if named {
 			i.Cause, i.Confidence, i.NamedAt = &cause, d.Confidence, now
-			i.Status, i.Reason = Identified, d.Summary
+			text := "no cause found: " + why
+			if i.Named() {
+				text = fmt.Sprintf("suspected cause: %s (%s)", d.Summary, why)
+				i.Status, i.Reason = Identified, d.Summary
+			}
 			i.Title = title(cause, i)
-			e := s.event(KindNamed, i, event.System, fmt.Sprintf("suspected cause: %s (%s)", d.Summary, why), now)
+			e := s.event(KindNamed, i, event.System, text, now)
 			e.Data = event.New("", now, "", "", "", Named{i, cause, d.Confidence}).Data
 			if err := tx.Append(ctx, e); err != nil {
 				return err
@@ -144,7 +154,11 @@ func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
 		if err := tx.SaveIncident(ctx, i); err != nil {
 			return err
 		}
-		return tx.Enqueue(ctx, job.New(jobDiagnose, string(i.ID), now.Add(diagnoseEvery), nil))
+		next := lookEvery
+		if i.Cause != nil {
+			next = watchEvery
+		}
+		return tx.Enqueue(ctx, job.New(jobDiagnose, string(i.ID), now.Add(next), nil))
 	})
 }
 
@@ -155,7 +169,7 @@ func title(c diagnose.Suspect, i Incident) string {
 	return c.Service + ": " + strings.ReplaceAll(c.Kind, "_", " ")
 }
 
-// before is how far back "before" reaches, and margin how far from the onset it stays away.
+// before is how much time the fleet is held against, and margin how far from the onset that stays away.
 const (
 	before = 5 * time.Minute
 	margin = graph.Width
@@ -163,14 +177,9 @@ const (
 
 // scene compares the fleet before the onset with the fleet since.
 func (s *Service) scene(ctx context.Context, i Incident, now time.Time) diagnose.Scene {
-	onset := s.onset(i, now)
+	onset := s.onset(i)
 	end := now.Add(graph.Width)
-	from, until := onset.Add(-before), onset.Add(-margin)
-	if len(s.Graph.Points(i.Service, from, until)) > 0 {
-		for until.Sub(from) > 2*graph.Width && s.silent(from, from.Add(graph.Width)) {
-			from = from.Add(graph.Width)
-		}
-	}
+	from, until := s.baseline(i, onset)
 	sc := diagnose.Scene{
 		Now: now, Onset: onset, BeforeSpan: until.Sub(from), DuringSpan: now.Sub(onset), Burning: i.Burning,
 		Services: map[string]diagnose.Pair{}, Calls: map[graph.Edge]diagnose.Pair{}, Versions: map[string]map[string]time.Time{},
@@ -202,6 +211,24 @@ func (s *Service) scene(ctx context.Context, i Incident, now time.Time) diagnose
 	return sc
 }
 
+// baseline returns the time that the fleet is held against: before the onset, and, in an incident that came back, before
+// it came for the first time. The time before the first request is left out, and the unsteady start after it.
+func (s *Service) baseline(i Incident, onset time.Time) (from, until time.Time) {
+	until = onset.Add(-margin)
+	if i.Reopened > 0 && i.OnsetAt.Before(onset) {
+		until = i.OnsetAt.Add(-margin)
+	}
+	from = until.Add(-before)
+	if !s.silent(from, from.Add(graph.Width)) {
+		return from, until
+	}
+	start := from
+	for until.Sub(start) > 3*graph.Width && s.silent(start, start.Add(graph.Width)) {
+		start = start.Add(graph.Width)
+	}
+	return start.Add(graph.Width), until
+}
+
 func (s *Service) silent(from, to time.Time) bool {
 	for _, n := range s.Graph.Services(to) {
 		st := s.Graph.Service(n, from, to)
@@ -212,30 +239,39 @@ func (s *Service) silent(from, to time.Time) bool {
 	return true
 }
 
-// onset returns when the trouble began: the first bucket, within five minutes before the incident, from which on the
-// service that alerted first fails or is slow without a pause of three buckets.
-func (s *Service) onset(i Incident, now time.Time) time.Time {
-	from := i.OpenedAt.Add(-before)
-	points := s.Graph.Points(i.Service, from, i.OpenedAt.Add(graph.Width))
-	var normal graph.Stats
-	if n := len(points); n > 12 {
-		normal = s.Graph.Service(i.Service, from, from.Add(time.Duration(n-9)*graph.Width))
+// search is how far before an incident its onset is looked for.
+const search = 10 * time.Minute
+
+// onset returns when the trouble began: the first bucket from which on the service that alerted first fails or is slow
+// without a pause of three buckets. What is normal is learned from the better half of the time before.
+func (s *Service) onset(i Incident) time.Time {
+	since := i.since()
+	from := since.Add(-search).Truncate(graph.Width)
+	points := s.Graph.Points(i.Service, from, since.Add(graph.Width))
+	var errors []float64
+	var slow []time.Duration
+	for _, p := range points {
+		if p.Requests > 0 {
+			errors = append(errors, p.ErrorShare())
+			slow = append(slow, p.Quantile(0.9))
+		}
 	}
-	limit := max(3*normal.Quantile(0.95), 300*time.Millisecond)
+	if len(errors) == 0 {
+		return since.Truncate(graph.Width)
+	}
+	slices.Sort(errors)
+	slices.Sort(slow)
+	usually := slow[len(slow)/3]
+	share, limit := errors[len(errors)/3]+0.02, max(2*usually, usually+100*time.Millisecond)
 	first, calm := len(points)-1, 0
 	for k := len(points) - 1; k >= 0 && calm < 3; k-- {
-		p := points[k]
-		if p.Requests > 0 && (p.ErrorShare() > 0.02+2*normal.ErrorShare() || p.Quantile(0.9) > limit) {
+		if p := points[k]; p.Requests > 0 && (p.ErrorShare() > share || p.Quantile(0.9) > limit) {
 			first, calm = k, 0
 		} else {
 			calm++
 		}
 	}
-	start := from.Truncate(graph.Width).Add(time.Duration(first) * graph.Width)
-	if start.After(i.OpenedAt) || first < 0 {
-		return i.OpenedAt.Truncate(graph.Width)
-	}
-	return start
+	return from.Add(time.Duration(first) * graph.Width)
 }
 
 // impact counts failed customer requests since the onset, and who is affected.

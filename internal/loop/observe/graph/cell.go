@@ -54,15 +54,21 @@ type Stats struct {
 	Resends   int64         `json:"resends,omitempty"`     // calls that repeat a failed one
 	Refused   int64         `json:"refused,omitempty"`     // calls that no server took: refused, reset
 	Timeouts  int64         `json:"timeouts,omitempty"`    // calls that the caller gave up
-	Rejected  int64         `json:"rejected,omitempty"`    // requests turned away by overload: 503 or 429
-	Origin    int64         `json:"origin,omitempty"`      // failed requests without a failed call or a long wait to explain them
+	Rejected  int64         `json:"rejected,omitempty"`    // requests turned away by overload: no room in a queue, no connection left, an open breaker
+	Blocked   int64         `json:"blocked,omitempty"`     // calls that never left the caller: its own pool had no connection for them
+	Passed    int64         `json:"passed,omitempty"`      // requests that failed because a call of theirs did
+	Origin    int64         `json:"origin,omitempty"`      // failed requests that neither a call, a wait nor overload explains
+	Hung      int64         `json:"hung,omitempty"`        // of the other failed ones: nothing happened until the time was up
 	Total     time.Duration `json:"total"`
 	Self      time.Duration `json:"self,omitempty"`       // in the service itself: not in calls, queues or pools
 	QueueWait time.Duration `json:"queue_wait,omitempty"` // waiting for a worker
 	PoolWait  time.Duration `json:"pool_wait,omitempty"`  // waiting for a connection
 	Hist      Hist          `json:"hist"`
-	SelfHist  Hist          `json:"self_hist"`
+	SelfHist  Hist          `json:"self_hist"` // time in the service itself, of good requests: failing is no work
 }
+
+// Add counts what another span of time had.
+func (s *Stats) Add(o Stats) { s.add(&o) }
 
 func (s *Stats) add(o *Stats) {
 	s.Requests += o.Requests
@@ -73,6 +79,9 @@ func (s *Stats) add(o *Stats) {
 	s.Refused += o.Refused
 	s.Timeouts += o.Timeouts
 	s.Rejected += o.Rejected
+	s.Blocked += o.Blocked
+	s.Passed += o.Passed
+	s.Hung += o.Hung
 	s.Origin += o.Origin
 	s.Total += o.Total
 	s.Self += o.Self
@@ -92,7 +101,7 @@ func (s *Stats) ErrorShare() float64 {
 	return float64(s.Errors) / float64(s.Requests)
 }
 
-// SlowerThan returns how many requests spent longer than d in the service itself, by the buckets that lie above d.
+// SlowerThan returns how many good requests spent longer than d in the service itself, by the buckets that lie above d.
 func (s *Stats) SlowerThan(d time.Duration) int64 {
 	var n int64
 	for i := histIndex(d) + 1; i < histBuckets; i++ {
@@ -109,6 +118,31 @@ func (s *Stats) MeanSelf() time.Duration { return per(s.Self, s.Requests) }
 
 // Quantile returns the upper bound of the bucket that holds the q-quantile of durations.
 func (s *Stats) Quantile(q float64) time.Duration { return s.Hist.Quantile(q) }
+
+// Bound returns the upper bound of the i-th bucket.
+func (h *Hist) Bound(i int) time.Duration { return histUpper(i) }
+
+// Count returns how many durations were counted.
+func (h *Hist) Count() int64 {
+	var n int64
+	for _, c := range h {
+		n += int64(c)
+	}
+	return n
+}
+
+// Mean estimates the mean from the middles of the buckets, 0 when the histogram is empty.
+func (h *Hist) Mean() time.Duration {
+	var n int64
+	var sum, lower time.Duration
+	for i, c := range h {
+		upper := histUpper(i)
+		n += int64(c)
+		sum += time.Duration(c) * (lower + upper) / 2
+		lower = upper
+	}
+	return per(sum, n)
+}
 
 // Quantile returns the upper bound of the bucket that holds the q-quantile, 0 when the histogram is empty.
 func (h *Hist) Quantile(q float64) time.Duration {

@@ -30,6 +30,7 @@ type Live struct {
 	children pending[[]interval] // by parent span: time spent in calls and waits
 	callers  pending[string]     // by client span: the address it called
 	open     int64               // oldest bucket that Snapshot has not returned
+	callees  map[string][]string // by service: the addresses it calls
 	lastSeen map[Edge]int64      // bucket of the last call, outlives the window
 	emitted  totals              // what Series returned last
 }
@@ -52,7 +53,7 @@ type interval struct {
 func New() *Live {
 	return &Live{
 		services: map[string]*node{}, edges: map[Edge]*series{}, alias: map[string]string{}, lastSeen: map[Edge]int64{},
-		children: newPending[[]interval](), callers: newPending[string](),
+		callees: map[string][]string{}, children: newPending[[]interval](), callers: newPending[string](),
 	}
 }
 
@@ -81,16 +82,12 @@ func (l *Live) client(s *observe.Span) {
 	if s.Peer == "" || s.Peer == s.Service {
 		return
 	}
+	kids, _ := l.children.take(s.SpanID)
 	l.callers.put(s.SpanID, s.Peer)
 	e := Edge{s.Service, s.Peer}
 	b := bucketOf(s.Start.Add(s.Duration))
-	ser := l.edges[e]
-	if ser == nil {
-		ser = &series{}
-		l.edges[e] = ser
-	}
+	c := l.edge(e).cell(b)
 	l.lastSeen[e] = max(l.lastSeen[e], b)
-	c := ser.cell(b)
 	if c == nil {
 		return
 	}
@@ -98,6 +95,24 @@ func (l *Live) client(s *observe.Span) {
 	if s.Resend > 0 {
 		c.Resends++
 	}
+	c.PoolWait += covered(kids, span(s))
+	switch blocked := slices.ContainsFunc(kids, func(v interval) bool { return v.wait && v.failed }); {
+	case !s.Error:
+	case blocked:
+		c.Blocked++
+	default:
+		c.fault(failureOf(s))
+	}
+}
+
+func (l *Live) edge(e Edge) *series {
+	s := l.edges[e]
+	if s == nil {
+		s = &series{}
+		l.edges[e] = s
+		l.callees[e.Client] = append(l.callees[e.Client], e.Server)
+	}
+	return s
 }
 
 func (l *Live) server(s *observe.Span) {
@@ -128,12 +143,23 @@ func (l *Live) server(s *observe.Span) {
 			c.RootErrs++
 		}
 	}
-	if s.Error && !explained(kids) {
-		c.Origin++
-	}
 	self := max(s.Duration-covered(kids, span(s)), 0)
 	c.Self += self
-	c.SelfHist[histIndex(self)]++
+	if !s.Error {
+		c.SelfHist[histIndex(self)]++
+		return
+	}
+	f := failureOf(s)
+	c.fault(f)
+	switch {
+	case called(kids) || slices.ContainsFunc(l.callees[s.Service], func(peer string) bool { return Mentions(s.Message, peer) }):
+		c.Passed++
+	case f == rejected || waited(kids):
+	case f == timedOut || f == left:
+		c.Hung++
+	default:
+		c.Origin++
+	}
 }
 
 // internal keeps waits apart from work: a span named after a queue or a pool is time in which the service did nothing.
@@ -166,18 +192,8 @@ func count(c *Stats, s *observe.Span) {
 	c.Requests++
 	c.Total += s.Duration
 	c.Hist[histIndex(s.Duration)]++
-	if !s.Error {
-		return
-	}
-	c.Errors++
-	why := strings.ToLower(s.Attrs["error.type"] + " " + s.Message)
-	switch code := s.Attrs["http.response.status_code"]; {
-	case code == "503" || code == "429":
-		c.Rejected++
-	case strings.Contains(why, "refused") || strings.Contains(why, "reset") || strings.Contains(why, "eof") || strings.Contains(why, "no such host"):
-		c.Refused++
-	case strings.Contains(why, "timeout") || strings.Contains(why, "deadline") || strings.Contains(why, "timed out"):
-		c.Timeouts++
+	if s.Error {
+		c.Errors++
 	}
 }
 
@@ -189,9 +205,14 @@ func span(s *observe.Span) interval {
 // slowWait is how long a wait must be to explain a failure.
 const slowWait = int64(50 * time.Millisecond)
 
-// explained reports whether a failed request has a reason elsewhere: a call that failed, or a long wait.
-func explained(in []interval) bool {
-	return slices.ContainsFunc(in, func(v interval) bool { return v.failed || (v.wait && v.to-v.from > slowWait) })
+// called and waited report whether a failed request has a reason outside of the service's own work: a call that failed, or
+// a long wait.
+func called(in []interval) bool {
+	return slices.ContainsFunc(in, func(v interval) bool { return v.failed && !v.wait })
+}
+
+func waited(in []interval) bool {
+	return slices.ContainsFunc(in, func(v interval) bool { return v.wait && v.to-v.from > slowWait })
 }
 
 // covered returns how much of whole the intervals cover together.
@@ -385,11 +406,7 @@ func (l *Live) Restore(b []byte) error {
 		}
 	}
 	for _, er := range rec.Edges {
-		s := l.edges[er.Edge]
-		if s == nil {
-			s = &series{}
-			l.edges[er.Edge] = s
-		}
+		s := l.edge(er.Edge)
 		l.lastSeen[er.Edge] = max(l.lastSeen[er.Edge], rec.Bucket)
 		if c := s.cell(rec.Bucket); c != nil {
 			*c = er.Stats

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"regexp"
-	"strings"
 	"time"
 
 	"nightkeeper/internal/loop/observe"
@@ -98,41 +97,45 @@ var (
 // logs is what a service's error lines say.
 type logs struct {
 	lines     int
-	pointing  int            // lines that name another service
-	points    map[string]int // other service -> lines that name it
-	corrupt   int
-	sample    string // an error line that names nobody else
+	own       int // lines that name no other service
+	corrupt   int // of those, about damaged data
+	sample    string
 	corrupted string
 }
 
-// readLogs sorts error lines by service and by whom they point at.
-func readLogs(lines []observe.LogLine, services map[string]Pair) map[string]*logs {
+// readLogs sorts error lines by service. A line that names another service is about that one: errors travel up with
+// their words.
+func readLogs[V any](lines []observe.LogLine, services map[string]V) map[string]*logs {
 	out := map[string]*logs{}
 	for _, ln := range lines {
 		l := out[ln.Service]
 		if l == nil {
-			l = &logs{points: map[string]int{}}
+			l = &logs{}
 			out[ln.Service] = l
 		}
 		l.lines++
+		if namesOther(ln, services) {
+			continue
+		}
+		l.own++
+		if l.sample == "" {
+			l.sample = ln.Text
+		}
 		if corrupted.MatchString(ln.Text) {
 			l.corrupt++
 			l.corrupted = ln.Text
 		}
-		named := false
-		for s := range services {
-			if s != ln.Service && strings.Contains(ln.Text, s) {
-				l.points[s]++
-				named = true
-			}
-		}
-		if named {
-			l.pointing++
-		} else if l.sample == "" {
-			l.sample = ln.Text
-		}
 	}
 	return out
+}
+
+func namesOther[V any](ln observe.LogLine, services map[string]V) bool {
+	for s := range services {
+		if s != ln.Service && graph.Mentions(ln.Text, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // Template returns a log line with its numbers and ids masked, so that like lines are equal.
