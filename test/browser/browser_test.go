@@ -119,8 +119,7 @@ func (b *browser) open(path string) {
 func (b *browser) signIn(name string) {
 	b.t.Helper()
 	b.open("/login")
-	b.do(chromedp.SendKeys("input[name=name]", name), chromedp.SendKeys("input[name=password]", backwards(name)), chromedp.Click("button[type=submit]"))
-	b.wait("the Now page", `location.pathname === "/" && document.querySelector("nav") !== null`)
+	b.do(chromedp.SendKeys("input[name=name]", name), chromedp.SendKeys("input[name=password]", backwards(name)), chromedp.Click("button[type=submit]"), chromedp.WaitReady("#nav"))
 }
 
 // look is a way to look at a page.

@@ -53,22 +53,28 @@ func (w *world) calm() {
 	w.must(w.detect.Tick(w.ctx, w.clock.now()))
 }
 
-// burn makes the preferences slow six minutes ago, and leaves the incident open with a runbook that asks.
+// burn makes the preferences slow five minutes ago, and leaves the incident open with a runbook that asks.
 func (w *world) burn() respond.ID {
 	w.t.Helper()
 	now := time.Now().Truncate(10 * time.Second)
 	broke := now.Add(-5 * time.Minute)
 	storm := trouble{from: broke, to: now.Add(time.Hour), service: "user-preferences-api", slow: 700 * time.Millisecond, retries: true}
-	w.traffic(w.clock.now(), now.Add(-2*time.Minute), storm)
-	w.clock.stand(now.Add(-2 * time.Minute))
-	w.must(w.detect.Tick(w.ctx, w.clock.now()))
+	w.traffic(w.last, broke, storm)
+	for fired := 0; fired < 2; {
+		w.traffic(w.last, w.last.Add(10*time.Second), storm)
+		w.clock.stand(w.last)
+		w.must(w.detect.Tick(w.ctx, w.last))
+		as, err := w.detect.Alerts(w.ctx, "", true)
+		w.must(err)
+		fired = len(as)
+	}
 	id := w.open()
 	w.until("all alerts are in the incident", func() bool {
 		i, err := w.respond.Get(w.ctx, id)
 		as, err2 := w.detect.Alerts(w.ctx, i.Group, true)
 		return err == nil && err2 == nil && len(as) > 0 && len(i.Alerts) == len(as)
 	})
-	for range 7 {
+	for range 5 {
 		next := w.clock.now().Add(10 * time.Second)
 		w.traffic(w.clock.now(), next, storm)
 		w.clock.stand(next)
@@ -77,14 +83,14 @@ func (w *world) burn() respond.ID {
 	i, err := w.respond.Get(w.ctx, id)
 	w.must(err)
 	if i.Cause == nil || i.Cause.Kind != "retry_storm" {
-		w.t.Fatalf("diagnosis of %s: %s", i.ID, i.Diagnosis.Summary)
+		w.t.Fatalf("diagnosis of %s (%s, onset %s, trouble began %s): %s", i.ID, i.Service, i.OnsetAt, broke, i.Diagnosis.Summary)
 	}
 	w.until("the runbook asks", func() bool { as, err := w.remediate.PendingApprovals(w.ctx); return err == nil && len(as) > 0 })
 	w.until("the run waits", func() bool {
 		rs, err := w.remediate.List(w.ctx, id, 1)
 		return err == nil && len(rs) > 0 && rs[0].State == remediate.Waiting
 	})
-	w.traffic(w.clock.now(), now, storm)
+	w.traffic(w.last, now, storm)
 	w.clock.run()
 	w.must(w.prevent.Tick(w.ctx, w.clock.now()))
 	return id

@@ -166,7 +166,8 @@ type world struct {
 	accounts  *accounts
 	srv       *httptest.Server
 	deploys   []observe.Deploy
-	fed       uint64 // calls of traffic
+	fed       uint64    // calls of traffic
+	last      time.Time // until when there was traffic
 }
 
 func newWorld(t testing.TB) *world {
@@ -300,6 +301,7 @@ type trouble struct {
 // traffic makes requests from one time to another and lets everybody see their spans, bucket by bucket.
 func (w *world) traffic(from, to time.Time, troubles ...trouble) {
 	w.fed++
+	w.last = to
 	rng := rand.New(rand.NewPCG(7, w.fed)) // the same in every run
 	byName := map[string]int{}
 	for i, s := range fleet {

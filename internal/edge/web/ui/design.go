@@ -45,7 +45,7 @@ func (s *server) designPage(r *http.Request) (view, error) {
 		{Seq: 4, What: "approve", With: d.Ask.Text, State: "waiting", Since: now.Add(-88 * time.Second)},
 	}}
 	d.Bars = []barRow{{"plain", "spent", "23 %", 0.23}, {"lamp", "spent", "86 %", 0.86}, {"burn", "spent, still burning", "131 %", 1.31}}
-	return view{Title: "Design", Body: designBody(d), Bare: shellOf(r.Context()).User.Name == ""}, nil
+	return view{Title: "Design", Body: designBody(d), Wide: true, Bare: shellOf(r.Context()).User.Name == ""}, nil
 }
 
 var severities = []detect.Severity{detect.SEV1, detect.SEV2, detect.SEV3, detect.SEV4}

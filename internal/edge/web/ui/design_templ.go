@@ -475,7 +475,7 @@ func designBody(d designData) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Example table\"><table class=\"table\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Tier</th><th scope=\"col\" class=\"r\">Rate</th><th scope=\"col\" class=\"r\">Errors</th><th scope=\"col\" class=\"r\">p95</th></tr></thead> <tbody><tr><td>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Example table\"><table class=\"table\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Tier</th><th scope=\"col\" class=\"r\">Rate</th><th scope=\"col\" class=\"r\">Errors</th><th scope=\"col\" class=\"r\">p95</th></tr></thead> <tbody><tr><td>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -167,9 +168,30 @@ func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // words makes an identifier readable: retry_storm is retry storm.
 func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
-// sentence ends a text the way a sentence does and begins it with a capital.
+var goSpans = []struct {
+	re  *regexp.Regexp
+	out string
+}{
+	{regexp.MustCompile(`\b(\d+)h0m0s\b`), "$1 h"},
+	{regexp.MustCompile(`\b(\d+)h(\d+)m0s\b`), "$1 h $2 min"},
+	{regexp.MustCompile(`\b(\d+)m0s\b`), "$1 min"},
+	{regexp.MustCompile(`\b(\d+)m(\d+)s\b`), "$1 min $2 s"},
+	{regexp.MustCompile(`\b(\d+)ms\b`), "$1 ms"},
+}
+
+// spoken writes the durations in a text the way people do: 1h0m0s is 1 h.
+func spoken(s string) string {
+	for _, g := range goSpans {
+		s = g.re.ReplaceAllString(s, g.out)
+	}
+	return s
+}
+
+// sentence begins a text with a capital, but for one that begins with a name: checkout-api, http.post, INC-4.
 func sentence(s string) string {
-	if s == "" {
+	s = spoken(s)
+	first, _, _ := strings.Cut(s, " ")
+	if s == "" || strings.ContainsAny(strings.TrimRight(first, ".:,"), "-_./:0123456789") {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]

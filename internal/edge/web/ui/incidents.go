@@ -177,6 +177,21 @@ func (d roomData) dataURL(service string) string {
 	return redURL(service, d.Window)
 }
 
+// lead says what is being done, or how it ended.
+func (d roomData) lead() string {
+	if !d.Open() {
+		return sentence(d.Reason)
+	}
+	b := burning{Incident: d.Incident, Page: d.Page}
+	for k := range d.Runs {
+		if !d.Runs[k].DryRun {
+			b.Run = &d.Runs[k].Run
+			break
+		}
+	}
+	return b.doing()
+}
+
 // others returns the suspects that are not the named cause.
 func (d roomData) others() []diagnose.Suspect {
 	var out []diagnose.Suspect

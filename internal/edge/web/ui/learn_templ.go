@@ -225,7 +225,7 @@ func postmortemsBody(list []learn.Postmortem, items []learn.ActionItem) templ.Co
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Postmortems\"><table class=\"table\"><thead><tr><th scope=\"col\">Incident</th><th scope=\"col\">Severity</th><th scope=\"col\">Title</th><th scope=\"col\">State</th><th scope=\"col\" class=\"r\">Open items</th><th scope=\"col\" class=\"r\">Due</th></tr></thead> <tbody>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Postmortems\"><table class=\"table\"><thead><tr><th scope=\"col\">Incident</th><th scope=\"col\">Severity</th><th scope=\"col\">Title</th><th scope=\"col\">State</th><th scope=\"col\" class=\"r\">Open items</th><th scope=\"col\" class=\"r\">Due</th></tr></thead> <tbody>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -372,7 +372,7 @@ func itemTable(items []learn.ActionItem, withIncident bool) templ.Component {
 			templ_7745c5c3_Var17 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Action items\"><table class=\"table\"><thead><tr><th scope=\"col\">Item</th><th scope=\"col\">Priority</th><th scope=\"col\">What changes</th><th scope=\"col\">Owner</th><th scope=\"col\">State</th><th scope=\"col\" class=\"r\">Due</th>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Action items\"><table class=\"table\"><thead><tr><th scope=\"col\">Item</th><th scope=\"col\">Priority</th><th scope=\"col\">What changes</th><th scope=\"col\">Owner</th><th scope=\"col\">State</th><th scope=\"col\" class=\"r\">Due</th>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -970,7 +970,7 @@ func postmortemBody(p learn.Postmortem) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = markdown(p.Markdown).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = markdown(withoutTitle(p.Markdown)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -983,7 +983,7 @@ func postmortemBody(p learn.Postmortem) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = markdown(p.Drafted).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = markdown(withoutTitle(p.Drafted)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -999,7 +999,7 @@ func postmortemBody(p learn.Postmortem) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if canAct(ctx) && p.State != learn.Published {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<section class=\"block\" aria-labelledby=\"pm-act\"><div class=\"block-head\"><h2 id=\"pm-act\">Work on it</h2></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<section class=\"block\" aria-labelledby=\"pm-act\"><div class=\"block-head\"><h2 id=\"pm-act\">Work on it</h2></div><div class=\"orders\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1034,7 +1034,7 @@ func postmortemBody(p learn.Postmortem) templ.Component {
 					var templ_7745c5c3_Var46 string
 					templ_7745c5c3_Var46, templ_7745c5c3_Err = templ.JoinStringErrs(p.Markdown)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `learn.templ`, Line: 246, Col: 63}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `learn.templ`, Line: 247, Col: 64}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var46))
 					if templ_7745c5c3_Err != nil {
@@ -1096,7 +1096,7 @@ func postmortemBody(p learn.Postmortem) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "</section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "</div></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -25,11 +25,12 @@ type mapNode struct {
 }
 
 type mapEdge struct {
-	From    string  `json:"from"`
-	To      string  `json:"to"`
-	Rate    float64 `json:"rate"`
-	Text    string  `json:"text"`
-	Failing bool    `json:"failing"`
+	From    string      `json:"from"`
+	To      string      `json:"to"`
+	Rate    float64     `json:"rate"`
+	Text    string      `json:"text"`
+	Failing bool        `json:"failing"`
+	Stats   graph.Stats `json:"-"`
 }
 
 type mapAnswer struct {
@@ -39,7 +40,7 @@ type mapAnswer struct {
 	Related []string  `json:"related,omitempty"`
 }
 
-// picture returns the services and calls of the last minutes. keep leaves services out; nil keeps all.
+// picture returns the services and calls of a span of time. keep leaves services out; nil keeps all.
 func (s *server) picture(now time.Time, span time.Duration, keep func(string) bool) mapAnswer {
 	c := s.Catalog()
 	out := mapAnswer{Nodes: []mapNode{}, Edges: []mapEdge{}}
@@ -52,7 +53,7 @@ func (s *server) picture(now time.Time, span time.Duration, keep func(string) bo
 		names[e.Client], names[e.Server] = true, true
 		st := calls[e]
 		out.Edges = append(out.Edges, mapEdge{
-			From: e.Client, To: e.Server, Rate: round1(perSecond(st.Requests, span)), Failing: failing(st),
+			From: e.Client, To: e.Server, Stats: st, Rate: round1(perSecond(st.Requests, span)), Failing: failing(st),
 			Text: rate(perSecond(st.Requests, span)) + ", " + percent(st.ErrorShare()) + " fail, p95 " + latency(st.Quantile(0.95)),
 		})
 	}
@@ -127,7 +128,11 @@ func (s *server) blast(i respond.Incident, now time.Time) mapAnswer {
 	add(i.Burning)
 	add(affected(topo.Callees(center)))
 	add(i.Affected)
-	out := s.picture(now, time.Minute, func(n string) bool { return slices.Contains(keep, n) })
+	at, span := now, time.Minute
+	if !i.Open() {
+		at, span = i.ResolvedAt, max(i.ResolvedAt.Sub(i.OnsetAt), time.Minute)
+	}
+	out := s.picture(at, span, func(n string) bool { return slices.Contains(keep, n) })
 	for k := range out.Nodes {
 		out.Nodes[k].Cause = out.Nodes[k].Name == center
 		if i.Open() && slices.Contains(i.Burning, out.Nodes[k].Name) {

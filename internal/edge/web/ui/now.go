@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -48,6 +49,7 @@ type nowData struct {
 	Last      *respond.Incident
 	Services  int
 	SLOs      int
+	Budgets   []detect.Status // of which most is spent
 }
 
 // allWell reports whether nothing asks for a person.
@@ -95,6 +97,9 @@ func (s *server) nowPage(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	d.Services, d.SLOs = len(s.Graph.Services(now)), len(s.Catalog().SLOs)
+	d.Budgets = s.Detect.Statuses(now)
+	slices.SortStableFunc(d.Budgets, func(a, b detect.Status) int { return cmp.Compare(b.Budget.Spent, a.Budget.Spent) })
+	d.Budgets = d.Budgets[:min(len(d.Budgets), 5)]
 	return view{Title: "Now", Live: true, Body: nowBody(d)}, nil
 }
 
@@ -156,13 +161,10 @@ func duties(c *catalog.Catalog, now time.Time) []duty {
 	return out
 }
 
-// holder says who has an incident, in the words a tired reader needs.
+// holder says who has answered for an incident; empty when nobody has yet.
 func (b burning) holder() string {
-	switch {
-	case b.Page != nil && b.Page.State == page.Acked:
+	if b.Page != nil && b.Page.State == page.Acked {
 		return b.Page.AckedBy
-	case b.Commander != "":
-		return b.Commander
 	}
 	return ""
 }

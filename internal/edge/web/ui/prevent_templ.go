@@ -91,7 +91,7 @@ func experimentsBody(list []prevent.Experiment, runs []prevent.Run) templ.Compon
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Experiments\"><table class=\"table\"><thead><tr><th scope=\"col\">Experiment</th><th scope=\"col\">Origin</th><th scope=\"col\">Target</th><th scope=\"col\">Fault</th><th scope=\"col\">Last run</th></tr></thead> <tbody>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Experiments\"><table class=\"table\"><thead><tr><th scope=\"col\">Experiment</th><th scope=\"col\">Origin</th><th scope=\"col\">Target</th><th scope=\"col\">Fault</th><th scope=\"col\">Last run</th></tr></thead> <tbody>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -323,7 +323,7 @@ func experimentRunTable(runs []prevent.Run, withName bool) templ.Component {
 			templ_7745c5c3_Var14 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs of experiments\"><table class=\"table\"><thead><tr><th scope=\"col\">Began</th>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Runs of experiments\"><table class=\"table\"><thead><tr><th scope=\"col\">Began</th>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1023,7 +1023,7 @@ func experimentRun(run prevent.Run) templ.Component {
 			}
 		}
 		if len(run.Results) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Objectives during the fault\"><table class=\"table\"><thead><tr><th scope=\"col\">Objective</th><th scope=\"col\">Held</th><th scope=\"col\" class=\"r\">Bad</th><th scope=\"col\" class=\"r\">Total</th><th scope=\"col\" class=\"r\">Allowed</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Objectives during the fault\"><table class=\"table\"><thead><tr><th scope=\"col\">Objective</th><th scope=\"col\">Held</th><th scope=\"col\" class=\"r\">Bad</th><th scope=\"col\" class=\"r\">Total</th><th scope=\"col\" class=\"r\">Allowed</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -69,8 +69,8 @@ func descend(f *frame, sp *observe.Span, byParent map[string][]*observe.Span, de
 		}
 	}
 	// Children that run side by side may take longer together than their parent: then none of its time is its own.
-	if own := sp.Duration - children; own > 0 && children > 0 {
-		w := f.kid("own work", "work")
+	if own := sp.Duration - children; own > 0 {
+		w := f.kid(ownWork, "work")
 		w.Total += own
 		w.Count++
 	}
@@ -89,7 +89,14 @@ func childName(sp *observe.Span) (name, kind string) {
 	return sp.Name, "work"
 }
 
+// ownWork is what no child of a frame covers.
+const ownWork = "own work"
+
+// rank orders frames by time. A frame that has nothing but work of its own needs no box below it to say so.
 func rank(f *frame) {
+	if len(f.Kids) == 1 && f.Kids[0].Name == ownWork {
+		f.Kids = nil
+	}
 	slices.SortFunc(f.Kids, func(a, b *frame) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name))
 	})
@@ -126,7 +133,7 @@ func boxes(root *frame) []box {
 		for _, k := range f.Kids {
 			kw := float64(k.Total) * scale
 			if kw >= 1 {
-				place(k, path+" / "+k.Name, x, kw, depth+1)
+				place(k, path+" › "+k.Name, x, kw, depth+1)
 			}
 			x += kw
 		}
@@ -178,7 +185,25 @@ func (d profileData) depth() int {
 	return most + 1
 }
 
-// letters bounds a label to what fits into a box.
+// title names a box; work is whose.
+func (b box) title() string {
+	if b.Name != ownWork {
+		return b.Name
+	}
+	parts := strings.Split(b.Path, " › ")
+	return "own work in " + parts[max(len(parts)-2, 0)]
+}
+
+// spansWords says what a profile was added up from.
+func spansWords(d profileData) string {
+	out := "added up from " + plural(d.Spans, "span", "spans")
+	if d.Cut {
+		out += ", the newest ones; there are more"
+	}
+	return out
+}
+
+// label is as much of the name as fits into a box.
 func (b box) label() string {
 	n := int(b.W/8.2) - 1
 	if n < 3 {

@@ -53,7 +53,7 @@ func slosBody(d slosData) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"SLOs\"><table class=\"table\"><thead><tr><th scope=\"col\">SLO</th><th scope=\"col\">Service</th><th scope=\"col\" class=\"r\">Objective</th><th scope=\"col\" class=\"r\">Window</th><th scope=\"col\">Budget</th><th scope=\"col\" class=\"r\">Burn 1 h</th><th scope=\"col\" class=\"r\">Burn 6 h</th><th scope=\"col\" class=\"r\">Burn 3 d</th><th scope=\"col\">State</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"SLOs\"><table class=\"table\"><thead><tr><th scope=\"col\">SLO</th><th scope=\"col\">Service</th><th scope=\"col\" class=\"r\">Objective</th><th scope=\"col\" class=\"r\">Window</th><th scope=\"col\">Budget</th><th scope=\"col\" class=\"r\">Burn 1 h</th><th scope=\"col\" class=\"r\">Burn 6 h</th><th scope=\"col\" class=\"r\">Burn 3 d</th><th scope=\"col\">State</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -426,7 +426,7 @@ func sloBody(d sloData) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = stat("Left", remaining(d.Status), "of what may fail in "+period(d.SLO.Window)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = stat("Left", percent(d.Budget.Remaining), "of what may fail in "+period(d.SLO.Window)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -600,14 +600,14 @@ func sloBody(d sloData) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, ".</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, ".</p><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var30 string
 					templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs("Windows of the rule " + rd.Rule.Name)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `slos.templ`, Line: 132, Col: 102}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `slos.templ`, Line: 132, Col: 101}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var30))
 					if templ_7745c5c3_Err != nil {

@@ -246,3 +246,11 @@ func chosenLast(r window) string {
 	}
 	return ""
 }
+
+// firstWords names a span and what it says about its failure.
+func firstWords(r spanRow) string {
+	if r.Message == "" {
+		return r.Name
+	}
+	return r.Name + ": " + r.Message
+}

@@ -22,6 +22,7 @@ type view struct {
 	Live  bool   // follows the feed of facts
 	Group string // only facts of this group matter; empty for all
 	Bare  bool   // without navigation: sign-in, acknowledge
+	Wide  bool   // bare, but as wide as other pages
 	Code  int    // status; 0 is 200
 }
 
@@ -91,6 +92,18 @@ func (s *server) show(p pageFunc) http.HandlerFunc {
 		}
 		s.page(w, r, max(v.Code, http.StatusOK), v)
 	}
+}
+
+// fragment marks a part of a page that can be rendered alone. The library's own hands its children on to every component
+// in it that is called without any.
+func fragment(id string) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		children := templ.GetChildren(ctx)
+		alone := templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+			return children.Render(templ.ClearChildren(ctx), w)
+		})
+		return templ.Fragment(id).Render(templ.WithChildren(ctx, alone), w)
+	})
 }
 
 // page writes a whole page.

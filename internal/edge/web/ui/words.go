@@ -9,7 +9,9 @@ import (
 	"unicode"
 
 	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/observe"
 	"nightkeeper/internal/loop/page"
 	"nightkeeper/internal/loop/remediate"
 	"nightkeeper/internal/loop/respond"
@@ -254,4 +256,36 @@ func isSystem(actor string) bool { return actor == event.System }
 func phaseOf(kind string) string {
 	phase, _, _ := strings.Cut(kind, ".")
 	return phase
+}
+
+// deliveryWords says by which channel somebody was told, and how that went.
+func deliveryWords(n page.Notification) string {
+	out := "by " + n.Channel + ", " + string(n.Delivery)
+	if n.Error != "" {
+		out += ": " + n.Error
+	}
+	return out
+}
+
+// deployWords says who deployed what.
+func deployWords(d observe.Deploy) string {
+	out := "deployed"
+	if d.Author != "" {
+		out += " by " + d.Author
+	}
+	if d.Message != "" {
+		out += ": " + cut(d.Message, 80)
+	}
+	return out
+}
+
+// contactWords lists how a person is reached; addresses are masked.
+func contactWords(p *catalog.Person) string {
+	out := "inbox"
+	for _, c := range p.Contacts {
+		if c.Channel != "inbox" {
+			out += ", " + c.Channel + " " + maskAddress(c.Channel, c.Address)
+		}
+	}
+	return out
 }

@@ -14,7 +14,7 @@ function place(data, tall) {
   const g = new Graph();
   g.setGraph({ rankdir: tall ? "TB" : "LR", nodesep: tall ? 12 : 10, ranksep: tall ? 36 : 64, marginx: 8, marginy: 8 });
   g.setDefaultEdgeLabel(() => ({}));
-  for (const node of data.nodes) g.setNode(node.name, { width: Math.max(120, 7.1 * node.name.length + 28), height: 40, node });
+  for (const node of data.nodes) g.setNode(node.name, { width: Math.max(120, 7.4 * node.name.length + (node.failing || node.cause ? 38 : 24)), height: 40, node });
   for (const edge of data.edges) {
     if (g.hasNode(edge.from) && g.hasNode(edge.to) && edge.from !== edge.to) g.setEdge(edge.from, edge.to, { edge });
   }
@@ -52,7 +52,7 @@ function draw(box, data) {
   for (const name of g.nodes()) {
     const { x, y, width: w, height: h, node } = g.node(name);
     const classes = ["node", "tier-" + node.tier, node.failing && "burn", node.cause && "cause", name === data.focus && "focus", far(name) && "far"].filter(Boolean).join(" ");
-    const link = make("a", { href: box.dataset.map === "blast" ? "/services/" + name : "/map?focus=" + name, class: classes, "aria-label": `${name}: ${node.text}` });
+    const link = make("a", { href: box.dataset.map === "blast" ? "/services/" + name : "/map?focus=" + name, class: classes });
     link.append(
       make("rect", { x: x - w / 2, y: y - h / 2, width: w, height: h, rx: 4 }),
       make("text", { x: x - w / 2 + 10, y: y - 3, class: "node-name" }, (node.cause ? "◆ " : node.failing ? "▲ " : "") + name),
