@@ -30,7 +30,7 @@ func (t *Tx) flushEvents(ctx context.Context) error {
 		seq++
 		var data any
 		if len(e.Data) > 0 {
-			data = string(e.Data)
+			data = plainJSON(e.Data)
 		}
 		err := t.exec(ctx, "insert into events (seq, kind, at, actor, subject, grp, service, body, data) values ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
 			seq, e.Kind, micros(e.At), e.Actor, e.Subject, e.Group, e.Service, e.Text, data)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ func (t *Tx) Enqueue(ctx context.Context, j job.Job) error {
 	t.jobs = true
 	var args any
 	if len(j.Args) > 0 {
-		args = string(j.Args)
+		args = plainJSON(j.Args)
 	}
 	err := t.exec(ctx, `insert into jobs (id, kind, key, due_at, args, attempts, lease_until, stuck, error) values ($1,$2,$3,$4,$5,0,0,0,'')
 		on conflict (kind, key) do update set id = excluded.id, due_at = excluded.due_at, args = excluded.args, attempts = 0, lease_until = 0, stuck = 0, error = ''`,
@@ -83,7 +84,7 @@ func (t *Tx) Take(ctx context.Context, kinds []string, now time.Time) (job.Job, 
 	return jobs[0], nil
 }
 
-// Claim leases due jobs of the kinds until the given time.
+// Claim leases due jobs of the kinds until the given time and returns them, the longest due first.
 func (t *Tx) Claim(ctx context.Context, kinds []string, now, until time.Time, limit int) ([]job.Job, error) {
 	list, args := kindList(kinds, []any{micros(now), micros(until)})
 	rows, err := t.tx.QueryContext(ctx, fmt.Sprintf(`update jobs set lease_until = $2 where id in (select id from jobs
@@ -92,7 +93,9 @@ func (t *Tx) Claim(ctx context.Context, kinds []string, now, until time.Time, li
 	if err != nil {
 		return nil, err
 	}
-	return scanJobs(rows)
+	jobs, err := scanJobs(rows)
+	slices.SortFunc(jobs, func(a, b job.Job) int { return a.DueAt.Compare(b.DueAt) }) // returning has no order
+	return jobs, err
 }
 
 // Renew moves the lease of a job that is being worked on.

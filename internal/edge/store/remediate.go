@@ -44,12 +44,29 @@ func (t *Tx) SaveRun(ctx context.Context, r remediate.Run) error {
 
 // Journal returns the entries of a run in order.
 func (t *Tx) Journal(ctx context.Context, run remediate.RunID) ([]script.Entry, error) {
-	return many[script.Entry](ctx, t, "select doc from run_entries where run = $1 order by seq", string(run))
+	rows, err := many[entryDoc](ctx, t, "select doc from run_entries where run = $1 order by seq", string(run))
+	out := make([]script.Entry, len(rows))
+	for i, r := range rows {
+		out[i] = r.Entry
+		out[i].Args = []byte(r.Args)
+		if r.Result != "" {
+			out[i].Result = []byte(r.Result)
+		}
+	}
+	return out, err
+}
+
+// entryDoc is an entry with its arguments and its result as text: their encoding is canonical, and jsonb would rewrite
+// 1e21 as a whole number, which a script could tell apart.
+type entryDoc struct {
+	script.Entry
+	Args   string `json:"args"`
+	Result string `json:"result,omitempty"`
 }
 
 // SaveEntry stores an entry under its number.
 func (t *Tx) SaveEntry(ctx context.Context, run remediate.RunID, e script.Entry) error {
-	d, err := doc(e)
+	d, err := doc(entryDoc{e, string(e.Args), string(e.Result)})
 	if err != nil {
 		return err
 	}

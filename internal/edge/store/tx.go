@@ -16,7 +16,7 @@ import (
 // Tx is one transaction. It is the transaction of every phase at once; each phase sees its own side of it.
 type Tx struct {
 	db     *DB
-	tx     *sql.Tx
+	tx     conn
 	events []event.Event // appended when the closure has returned
 	jobs   bool          // whether a job was enqueued
 }
@@ -68,7 +68,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		return unavailable(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return fn(&Tx{db: db, tx: tx})
+	return fn(&Tx{db: db, tx: conn{tx: tx}})
 }
 
 func unavailable(err error) error {
@@ -139,7 +139,7 @@ func (db *DB) runBatch(batch []*update) (kick bool, err error) {
 		if _, err := tx.ExecContext(ctx, "savepoint one"); err != nil {
 			return false, unavailable(err)
 		}
-		t := &Tx{db: db, tx: tx}
+		t := &Tx{db: db, tx: conn{tx: tx, shared: true}}
 		if u.err = t.run(ctx, u.fn); u.err != nil {
 			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
 				return false, unavailable(err)
@@ -191,7 +191,7 @@ func doc(v any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode %T: %w", v, err)
 	}
-	return string(b), nil
+	return plainJSON(b), nil
 }
 
 // into decodes a jsonb column.

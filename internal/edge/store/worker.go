@@ -256,12 +256,16 @@ func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e e
 			return err
 		}
 		log.Error("follower failed", "follower", name, "fact", e.Kind, "seq", e.Seq, "attempt", attempt, "error", err)
+		db.rest(ctx, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
 		if errs.Is(err, errs.Unavailable) {
 			attempt-- // the database is away: that is not the fact's fault
 		}
-		db.rest(ctx, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
 	}
 	return db.Update(ctx, func(t *Tx) error {
+		at, cerr := t.Cursor(ctx, name)
+		if cerr != nil || at >= e.Seq { // another replica could handle it after all
+			return cerr
+		}
 		j := job.New("follow."+name, fmt.Sprint(e.Seq), now(), e)
 		if err := t.Enqueue(ctx, j); err != nil {
 			return err
