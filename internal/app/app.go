@@ -24,6 +24,7 @@ import (
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/observe"
 	"nightkeeper/internal/loop/observe/graph"
+	"nightkeeper/internal/loop/remediate"
 )
 
 // App is the whole program. New checks the options, Start runs it, Stop ends it and may be called twice.
@@ -104,6 +105,7 @@ func (a *App) Catalog() *catalog.Catalog { return a.cat.Load() }
 // Reload reads the catalog again. A bad one replaces nothing, and the error lists every mistake.
 func (a *App) Reload() error {
 	c, problems := catalog.Load(os.DirFS(a.opts.CatalogDir))
+	problems = append(problems, remediate.CheckRunbooks(c)...)
 	bad := catalog.Errors(problems)
 	for _, p := range problems {
 		if p.Warning {
@@ -245,7 +247,7 @@ func (a *App) recordDeploy(ctx context.Context, d observe.Deploy, by string) (ob
 		if err := t.SaveDeploy(ctx, d); err != nil {
 			return err
 		}
-		e := event.New("observe.deployed", now, by, d.ID, fmt.Sprintf("%s %s was deployed (commit %s by %s)", d.Service, d.Version, d.Commit, d.Author), d)
+		e := event.New(observe.KindDeployed, now, by, d.ID, fmt.Sprintf("%s %s was deployed (commit %s by %s)", d.Service, d.Version, d.Commit, d.Author), d)
 		e.Service = d.Service
 		return t.Append(ctx, e)
 	})

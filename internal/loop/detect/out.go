@@ -6,7 +6,8 @@ import "time"
 const (
 	KindFired     = "detect.fired"
 	KindResolved  = "detect.resolved"
-	KindGroupCalm = "detect.calm" // the last alert of a group resolved
+	KindGroupCalm = "detect.calm"     // the last alert of a group resolved
+	KindExpected  = "detect.expected" // an alert was held back: an experiment burns the budget on purpose
 )
 
 // Fired says that an alert began to fire. First is set for the alert that opened its group.

@@ -27,9 +27,10 @@ type Config struct {
 // Service counts events and keeps alerts. It is safe for concurrent use.
 type Service struct {
 	Config
-	mu      sync.RWMutex
-	ledgers map[string]*slo.Ledger
-	index   atomic.Pointer[index]
+	mu       sync.RWMutex
+	ledgers  map[string]*slo.Ledger
+	expected map[string]*expectation // by service
+	index    atomic.Pointer[index]
 }
 
 // index finds the SLOs that a span counts for.
@@ -45,7 +46,7 @@ type entry struct {
 
 // New returns a service with empty ledgers; call Restore before the first event.
 func New(c Config) *Service {
-	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}}
+	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, expected: map[string]*expectation{}}
 }
 
 // Restore reads the ledgers back from the store.
@@ -175,7 +176,10 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 		}
 		switch c := decide(o, s.Ledger(name), open, since, now); {
 		case c.fire:
-			err = s.fire(ctx, cat, o, c, now)
+			var held bool
+			if held, err = s.heldBack(ctx, o, c, now); err == nil && !held {
+				err = s.fire(ctx, cat, o, c, now)
+			}
 		case c.resolve:
 			err = s.resolve(ctx, *open, c.reason, now)
 		}

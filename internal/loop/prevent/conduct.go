@@ -9,6 +9,7 @@ import (
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/detect/slo"
 )
 
@@ -107,6 +108,7 @@ func (s *Service) begin(ctx context.Context, r Run) (_ Run, held Held, err error
 		return r, nil, err
 	}
 	e := r.Experiment
+	s.Detect.Expect(e.Target, "experiment "+e.Name, r.Deadline.Add(detect.Settling))
 	held, err = s.Injector.Start(ctx, Fault{
 		ID: string(r.ID), Target: e.Target, Control: s.control(e.Target), Kind: e.Fault.Kind, Latency: e.Fault.Latency.D(), Share: e.Fault.Share,
 		From: e.Fault.From, Lease: lease, Deadline: r.Deadline,
@@ -305,6 +307,9 @@ const endTries = 5
 // end ends a fault, also when the caller is being stopped.
 func (s *Service) end(ctx context.Context, r Run, held Held) (err error) {
 	ctx = context.WithoutCancel(ctx)
+	defer func() {
+		s.Detect.Expect(r.Experiment.Target, "experiment "+r.Experiment.Name, s.Now().Add(detect.Settling))
+	}()
 	for range endTries {
 		once, cancel := context.WithTimeout(ctx, 2*every)
 		err = held.End(once)
@@ -329,6 +334,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // interrupted ends a run that was left running by a process that is gone.
 func (s *Service) interrupted(ctx context.Context, r Run) error {
+	s.Detect.Expect(r.Experiment.Target, "experiment "+r.Experiment.Name, s.Now().Add(detect.Settling))
 	if _, err := s.Injector.Sweep(ctx); err != nil && s.Now().Before(r.Deadline.Add(lease)) {
 		return fmt.Errorf("sweep after %s was interrupted: %w", r.ID, err)
 	}

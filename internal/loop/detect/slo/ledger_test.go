@@ -1,0 +1,209 @@
+package slo
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+var t0 = time.Date(2026, 11, 27, 2, 14, 10, 0, time.UTC)
+
+// occurrence is what a ledger was told.
+type occurrence struct {
+	at          time.Time
+	good, total int64
+}
+
+// oracle counts in the most obvious way: it keeps everything.
+type oracle []occurrence
+
+func (o oracle) sum(width time.Duration, from, to time.Time) Counts {
+	var c Counts
+	for _, e := range o {
+		if n := e.at.UnixNano() / int64(width); n > from.UnixNano()/int64(width) && n <= to.UnixNano()/int64(width) {
+			c.add(Counts{e.good, e.total})
+		}
+	}
+	return c
+}
+
+// widthFor is the finest resolution that covers a window ending about now.
+func widthFor(from, newest time.Time) time.Duration {
+	for _, r := range Resolutions {
+		if newest.UnixNano()/int64(r.Width)-from.UnixNano()/int64(r.Width) <= r.Keep {
+			return r.Width
+		}
+	}
+	return Resolutions[len(Resolutions)-1].Width
+}
+
+var windows = []time.Duration{5 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour, 119 * time.Minute,
+	2 * time.Hour, 6 * time.Hour, 24 * time.Hour, 72 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour, 90 * 24 * time.Hour}
+
+func compare(t *testing.T, l *Ledger, o oracle, newest time.Time) {
+	t.Helper()
+	for _, w := range windows {
+		from := newest.Add(-w)
+		if got, want := l.Sum(from, newest), o.sum(widthFor(from, newest), from, newest); got != want {
+			t.Errorf("over %s: %+v, want %+v", w, got, want)
+		}
+	}
+}
+
+func TestLedgerCountsAsAnOracleDoes(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			l, o := NewLedger(), oracle{}
+			now := t0
+			for range 4000 {
+				now = now.Add(time.Duration(rng.ExpFloat64() * float64([]time.Duration{time.Second, time.Minute, 10 * time.Minute}[seed%3])))
+				at := now
+				switch rng.IntN(10) { // late and out of order, within what the finest resolution keeps
+				case 0:
+					at = now.Add(-time.Duration(rng.Int64N(int64(90 * time.Minute))))
+				case 1:
+					at = now.Add(-time.Duration(rng.Int64N(int64(30 * time.Second))))
+				}
+				total := rng.Int64N(5) + 1
+				e := occurrence{at, rng.Int64N(total + 1), total}
+				l.Add(e.at, e.good, e.total)
+				o = append(o, e)
+				if rng.IntN(500) == 0 {
+					compare(t, l, o, now)
+				}
+			}
+			compare(t, l, o, now)
+			if got := restored(l); !t.Failed() {
+				compare(t, got, o, now)
+			}
+		})
+	}
+}
+
+// restored carries a ledger over a restart as the store does: in order of resolution and number.
+func restored(l *Ledger) *Ledger {
+	out := NewLedger()
+	for res := range Resolutions {
+		for _, b := range l.all() {
+			if b.Resolution == res {
+				out.Restore(b)
+			}
+		}
+	}
+	return out
+}
+
+// all returns every bucket that is kept, in order of number.
+func (l *Ledger) all() []Bucket {
+	var out []Bucket
+	for i := range l.rings {
+		r, keep := &l.rings[i], Resolutions[i].Keep
+		newest := int64(0)
+		for _, n := range r.number {
+			newest = max(newest, n)
+		}
+		for n := newest - keep + 1; n <= newest; n++ {
+			if n > 0 && r.number[n%keep] == n {
+				out = append(out, Bucket{i, n, r.counts[n%keep]})
+			}
+		}
+	}
+	return out
+}
+
+func TestWindowInThePastIsAnsweredFromBucketsThatStillHaveIt(t *testing.T) {
+	l, o := NewLedger(), oracle{}
+	for s := 0; s < 5*3600; s += 3 {
+		e := occurrence{t0.Add(time.Duration(s) * time.Second), int64(s % 2), 1}
+		l.Add(e.at, e.good, e.total)
+		o = append(o, e)
+	}
+	newest := t0.Add(5 * time.Hour)
+	for _, back := range []time.Duration{30 * time.Minute, 115 * time.Minute, 3 * time.Hour, 4 * time.Hour} {
+		from, to := newest.Add(-back), newest.Add(-back+20*time.Minute)
+		if got, want := l.Sum(from, to), o.sum(widthFor(from, newest), from, to); got != want {
+			t.Errorf("twenty minutes, %s ago: %+v, want %+v", back, got, want)
+		}
+	}
+}
+
+func TestEventOlderThanAnythingKeptIsLate(t *testing.T) {
+	l := NewLedger()
+	l.Add(t0, 1, 1)
+	l.Add(t0.Add(-92*24*time.Hour), 0, 3)
+	if l.Late() != 3 || l.Sum(t0.Add(-90*24*time.Hour), t0).Total != 1 {
+		t.Errorf("late %d, sum %+v", l.Late(), l.Sum(t0.Add(-90*24*time.Hour), t0))
+	}
+	if !l.First().Equal(t0) {
+		t.Errorf("first %s: an event that is not counted makes the ledger no older", l.First())
+	}
+}
+
+func TestEventBeforeTheEpochIsLateToo(t *testing.T) {
+	l := NewLedger()
+	l.Add(time.Date(1950, 1, 1, 0, 0, 0, 0, time.UTC), 1, 1)
+	l.Restore(Bucket{Resolution: 0, Number: -5, Counts: Counts{1, 1}})
+	if l.Late() != 1 || !l.First().IsZero() {
+		t.Errorf("late %d, first %s", l.Late(), l.First())
+	}
+}
+
+func TestDirtyBucketsAreWholeAndSaidOnce(t *testing.T) {
+	l := NewLedger()
+	l.Add(t0, 1, 1)
+	l.Add(t0, 0, 1)
+	ds := l.Dirty()
+	if len(ds) != len(Resolutions) {
+		t.Fatalf("%d dirty buckets", len(ds))
+	}
+	for _, b := range ds {
+		if b.Counts != (Counts{1, 2}) {
+			t.Errorf("bucket %+v", b)
+		}
+	}
+	if again := l.Dirty(); len(again) != 0 {
+		t.Errorf("said again: %v", again)
+	}
+	l.MarkDirty(ds)
+	l.Add(t0, 1, 1)
+	for _, b := range l.Dirty() {
+		if b.Counts != (Counts{2, 3}) {
+			t.Errorf("after a failed write: %+v", b)
+		}
+	}
+}
+
+// A ledger that was young before a restart must be young after it: a coarse bucket begins up to an hour before its first
+// event, and age decides how much is held against an alert.
+func TestRestoreKeepsTheAgeOfAYoungLedger(t *testing.T) {
+	l := NewLedger()
+	first := time.Date(2026, 11, 27, 2, 57, 32, 0, time.UTC)
+	for s := range 120 {
+		l.Add(first.Add(time.Duration(s)*time.Second), 1, 1)
+	}
+	if got := restored(l).First(); first.Sub(got) > 5*time.Second {
+		t.Errorf("first event at %s, want %s", got.Format(time.TimeOnly), first.Format(time.TimeOnly))
+	}
+	l.Add(first.Add(5*time.Hour), 1, 1)
+	if got := restored(l).First(); first.Sub(got) > time.Minute {
+		t.Errorf("hours later: first event at %s, want %s", got.Format(time.TimeOnly), first.Format(time.TimeOnly))
+	}
+}
+
+func TestRestoreIgnoresAResolutionThatIsNoMore(t *testing.T) {
+	l := NewLedger()
+	l.Restore(Bucket{Resolution: 7, Number: 1, Counts: Counts{1, 1}})
+	l.Restore(Bucket{Resolution: -1, Number: 1, Counts: Counts{1, 1}})
+	if !l.First().IsZero() {
+		t.Error("counted")
+	}
+}
+
+func BenchmarkLedgerAdd(b *testing.B) {
+	l := NewLedger()
+	for i := 0; b.Loop(); i++ {
+		l.Add(t0.Add(time.Duration(i)*time.Millisecond), 1, 1)
+	}
+}
