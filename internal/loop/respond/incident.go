@@ -82,6 +82,7 @@ func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened
 	}
 	if i.Status == Resolved {
 		next.Status, next.ResolvedAt = Investigating, time.Time{}
+		next.Burning = []string{a.Service}
 		next.Reopened++
 		next.ReopenedAt = now
 		next.Reason = "an alert fires again: " + a.Service

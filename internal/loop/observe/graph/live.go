@@ -38,8 +38,11 @@ type Live struct {
 type node struct {
 	series
 	versions map[string]int64 // version -> bucket in which it was first seen
+	answered map[string]int64 // version -> bucket in which it was last seen since the start
 	lastSeen int64
 }
+
+func newNode() *node { return &node{versions: map[string]int64{}, answered: map[string]int64{}} }
 
 // interval is time a request spent in a call or a wait, and how that ended.
 type interval struct {
@@ -119,10 +122,11 @@ func (l *Live) server(s *observe.Span) {
 	b := bucketOf(s.Start.Add(s.Duration))
 	n := l.services[s.Service]
 	if n == nil {
-		n = &node{versions: map[string]int64{}}
+		n = newNode()
 		l.services[s.Service] = n
 	}
 	n.lastSeen = max(n.lastSeen, b)
+	n.answered[s.Version] = max(n.answered[s.Version], b)
 	if _, known := n.versions[s.Version]; !known && s.Version != "" {
 		n.versions[s.Version] = b
 	}
@@ -336,6 +340,14 @@ func (l *Live) Versions(service string) map[string]time.Time {
 	return out
 }
 
+// Answers reports whether a version of a service has answered a request since the given time.
+func (l *Live) Answers(service, version string, since time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.services[service]
+	return n != nil && n.answered[version] >= bucketOf(since)
+}
+
 // bucketRecord is one finished bucket, as it is carried over a restart.
 type bucketRecord struct {
 	Bucket   int64                       `json:"b"`
@@ -394,7 +406,7 @@ func (l *Live) Restore(b []byte) error {
 	for name, st := range rec.Services {
 		n := l.services[name]
 		if n == nil {
-			n = &node{versions: map[string]int64{}}
+			n = newNode()
 			l.services[name] = n
 		}
 		for v, at := range rec.Versions[name] {
