@@ -145,7 +145,9 @@ func TestReplicasFireTimersAndHandleFactsOnce(t *testing.T) {
 		background(t, func(ctx context.Context) error { return db.Follow(ctx, "f", handlers, now, storetest.Quiet) })
 	}
 	for i := range n {
-		update(t, a, func(ctx context.Context, tx *store.Tx) error { return tx.Enqueue(ctx, job.New("t", fmt.Sprint(i), t0, nil)) })
+		update(t, a, func(ctx context.Context, tx *store.Tx) error {
+			return tx.Enqueue(ctx, job.New("t", fmt.Sprint(i), t0, nil))
+		})
 	}
 	handled := func() map[string]int {
 		es, err := b.Events(t.Context(), event.Query{Kinds: []string{"handled"}})
@@ -187,7 +189,9 @@ func TestReplicasDoATaskOnceAndTakeOverFromTheDead(t *testing.T) {
 		background(t, func(ctx context.Context) error { return db.RunTasks(ctx, tasks, 3, now, storetest.Quiet) })
 	}
 	for i := range 20 {
-		update(t, a, func(ctx context.Context, tx *store.Tx) error { return tx.Enqueue(ctx, job.New("k", fmt.Sprint(i), t0, nil)) })
+		update(t, a, func(ctx context.Context, tx *store.Tx) error {
+			return tx.Enqueue(ctx, job.New("k", fmt.Sprint(i), t0, nil))
+		})
 	}
 	count := func() int {
 		n := 0
@@ -244,7 +248,9 @@ func TestSecretIsTheSameForReplicasThatStartTogether(t *testing.T) {
 func TestCallerThatLeavesDoesNotBreakTheOthersInItsBatch(t *testing.T) {
 	dsn := storetest.Postgres(t)
 	db := storetest.Open(t, dsn)
-	update(t, db, func(ctx context.Context, tx *store.Tx) error { return tx.SaveAccount(ctx, store.Account{Name: "locked"}) })
+	update(t, db, func(ctx context.Context, tx *store.Tx) error {
+		return tx.SaveAccount(ctx, store.Account{Name: "locked"})
+	})
 	raw := storetest.SQL(t, dsn)
 	blocker, err := raw.BeginTx(t.Context(), nil)
 	if err != nil {

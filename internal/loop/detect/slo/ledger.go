@@ -72,9 +72,6 @@ func NewLedger() *Ledger {
 func (l *Ledger) Add(at time.Time, good, total int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.first.IsZero() || at.Before(l.first) {
-		l.first = at
-	}
 	kept := false
 	for i, r := range Resolutions {
 		if c := l.rings[i].cell(at.UnixNano()/int64(r.Width), r.Keep); c != nil {
@@ -85,18 +82,20 @@ func (l *Ledger) Add(at time.Time, good, total int64) {
 	}
 	if !kept {
 		l.late += total
+	} else if l.first.IsZero() || at.Before(l.first) {
+		l.first = at
 	}
 }
 
 // cell returns the counts of a bucket, emptied when its slot held an older one, or nil when the bucket is too old.
 func (r *ring) cell(number, keep int64) *Counts {
+	if number < 0 || number <= r.newest-keep {
+		return nil
+	}
 	i := number % keep
-	if r.number[i] < number {
+	if r.number[i] != number {
 		r.number[i], r.counts[i] = number, Counts{}
 		r.newest = max(r.newest, number)
-	}
-	if r.number[i] != number {
-		return nil
 	}
 	return &r.counts[i]
 }
@@ -106,8 +105,11 @@ func (l *Ledger) Sum(from, to time.Time) Counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := 0
-	for i < len(Resolutions)-1 && to.Sub(from) > time.Duration(Resolutions[i].Keep-1)*Resolutions[i].Width {
-		i++
+	for ; i < len(Resolutions)-1; i++ {
+		w := int64(Resolutions[i].Width)
+		if max(l.rings[i].newest, to.UnixNano()/w)-from.UnixNano()/w <= Resolutions[i].Keep {
+			break
+		}
 	}
 	w, keep, r := int64(Resolutions[i].Width), Resolutions[i].Keep, &l.rings[i]
 	last := to.UnixNano() / w
@@ -160,7 +162,7 @@ func (l *Ledger) MarkDirty(bs []Bucket) {
 	}
 }
 
-// Restore sets the counts of a stored bucket.
+// Restore sets the counts of a stored bucket. Buckets come back in order, the finest resolution first.
 func (l *Ledger) Restore(b Bucket) {
 	if b.Resolution < 0 || b.Resolution >= len(Resolutions) {
 		return
@@ -168,18 +170,14 @@ func (l *Ledger) Restore(b Bucket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := Resolutions[b.Resolution]
-	if c := l.rings[b.Resolution].cell(b.Number, r.Keep); c != nil {
-		*c = b.Counts
+	c := l.rings[b.Resolution].cell(b.Number, r.Keep)
+	if c == nil {
+		return
 	}
-	// The start of a coarse bucket may lie long before its first event; where a finer ring still has all of it, that one
-	// knows better. Stores hand buckets out the finest first.
+	*c = b.Counts
+	// A coarse bucket begins before its first event: when that is known from a finer one, it is not made older.
 	at := time.Unix(0, b.Number*int64(r.Width))
-	for i := range b.Resolution {
-		if f := Resolutions[i]; l.rings[i].newest > 0 && at.UnixNano() >= (l.rings[i].newest-f.Keep+1)*int64(f.Width) {
-			return
-		}
-	}
-	if b.Total > 0 && (l.first.IsZero() || at.Before(l.first)) {
+	if b.Total > 0 && (l.first.IsZero() || (at.Before(l.first) && !at.Add(r.Width).After(l.first))) {
 		l.first = at
 	}
 }
