@@ -128,7 +128,11 @@ func TestKeyboard(t *testing.T) {
 		b.do(chromedp.WaitReady(`#nav a[href="` + to.path + `"][aria-current]`))
 	}
 	b.open("/services")
-	b.do(chromedp.KeyEvent("/"), chromedp.KeyEvent("pay"))
+	b.do(chromedp.KeyEvent("/"))
+	b.wait("the field", `document.activeElement.matches("input[data-find]")`)
+	// The driver sends the letter itself although the page has taken the key.
+	eval[string](b, `document.activeElement.value = ""`)
+	b.do(chromedp.KeyEvent("pay"))
 	b.wait("the filter", `[...document.querySelectorAll("#services-table tbody tr")].filter((r) => !r.hidden).length === 1`)
 	b.do(chromedp.Blur("input[data-find]"), chromedp.KeyEvent("j"))
 	b.wait("the row", `document.activeElement.textContent === "payment-api"`)

@@ -294,3 +294,11 @@ func versionWords(c diagnose.Suspect) string {
 	}
 	return out + "."
 }
+
+// factText is a fact in words; what a person or a script wrote is left as it was written.
+func factText(e event.Event) string {
+	if e.Kind == respond.KindNoted || e.Kind == remediate.KindNoted {
+		return e.Text
+	}
+	return sentence(e.Text)
+}
