@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -165,6 +166,7 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 		latest[last[i].SLO] = &last[i]
 	}
 	cat := s.Catalog()
+	var failed []error // an alert that cannot be written delays no other
 	for _, name := range sortedNames(cat.SLOs) {
 		o, a := cat.SLOs[name], latest[name]
 		var open *Alert
@@ -176,18 +178,21 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 		}
 		switch c := decide(o, s.Ledger(name), open, since, now); {
 		case c.fire:
-			var held bool
-			if held, err = s.heldBack(ctx, o, c, now); err == nil && !held {
+			held, err := s.heldBack(ctx, o, c, now)
+			if err == nil && !held {
 				err = s.fire(ctx, cat, o, c, now)
 			}
+			failed = append(failed, err)
 		case c.resolve:
-			err = s.resolve(ctx, *open, c.reason, now)
-		}
-		if err != nil {
-			return err
+			failed = append(failed, s.resolve(ctx, *open, c.reason, now))
 		}
 	}
-	return s.closeGroups(ctx, now)
+	for _, a := range last {
+		if a.State == Firing && cat.SLOs[a.SLO] == nil {
+			failed = append(failed, s.resolve(ctx, a, "the objective is no longer declared", now))
+		}
+	}
+	return errors.Join(append(failed, s.closeGroups(ctx, now))...)
 }
 
 func (s *Service) fire(ctx context.Context, cat *catalog.Catalog, o *catalog.SLO, c change, now time.Time) error {
