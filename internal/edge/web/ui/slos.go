@@ -137,7 +137,7 @@ func spentAt(st detect.Status) string {
 		return "spent"
 	}
 	for _, rd := range st.Readings {
-		if rd.BurnNow > 1 && rd.BurnShort > 1 {
+		if rd.Rule.Class == slo.Page && rd.BurnNow > 1 && rd.BurnShort > 1 {
 			left := time.Duration(st.Budget.Remaining / rd.BurnShort * float64(st.SLO.Window))
 			return "gone in " + elapsed(left) + " at this pace"
 		}
