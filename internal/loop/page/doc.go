@@ -10,6 +10,8 @@
 //	   │ hold = 0      ▼                                │ acknowledged          resolved
 //	   └──────────▶ resolved ◀──────────────────────────┴──────────▶ acked ─────────────▶ resolved
 //
+// A hold is made longer once, by Settle, when a runbook says that it ended well: the alert needs a moment to see it.
+//
 // What must hold: a page that is held or open always has a timer; a person is told at least once for each step; nothing
 // is called sent before the channel accepted it.
 package page

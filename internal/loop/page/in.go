@@ -14,6 +14,7 @@ import (
 const (
 	jobRelease  = "page.release"  // a held page's time is over
 	jobEscalate = "page.escalate" // nobody acknowledged in time
+	jobKeep     = "page.keep"     // a runbook ended well: the page may be held a little longer
 	jobSend     = "page.send"     // one notification
 )
 
@@ -28,6 +29,16 @@ type Release struct {
 func ReleaseJob(r Release, now time.Time) job.Job {
 	return job.New(jobRelease, string(r.Group), now, r)
 }
+
+// Keep is the order to hold a page on, once, because a runbook says that it fixed the trouble: the alert needs a moment to
+// see it. When it still fires after Settle, people are told after all.
+type Keep struct {
+	Group  detect.GroupID `json:"group"`
+	Reason string         `json:"reason"`
+}
+
+// KeepJob returns the order as a job that is due at once.
+func KeepJob(k Keep, now time.Time) job.Job { return job.New(jobKeep, string(k.Group), now, k) }
 
 // Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, and a calm
 // group resolves it.
@@ -62,6 +73,13 @@ func (s *Service) Timers() job.Timers[Tx] {
 				return err
 			}
 			return s.release(ctx, tx, r, now)
+		},
+		jobKeep: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			k, err := job.Decode[Keep](j)
+			if err != nil {
+				return err
+			}
+			return s.keep(ctx, tx, k, now)
 		},
 		jobEscalate: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			return s.escalate(ctx, tx, ID(j.Key), now)

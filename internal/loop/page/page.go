@@ -39,6 +39,7 @@ type Page struct {
 	Loop       int             `json:"loop"`
 	OpenedAt   time.Time       `json:"opened_at"`
 	HeldUntil  time.Time       `json:"held_until,omitzero"`
+	Kept       bool            `json:"kept,omitempty"` // its hold was made longer once
 	ReleasedAt time.Time       `json:"released_at,omitzero"`
 	AckedAt    time.Time       `json:"acked_at,omitzero"`
 	AckedBy    string          `json:"acked_by,omitempty"`
@@ -76,6 +77,19 @@ type Notification struct {
 
 // ackTimeout is how long the last step of a loop waits before the policy starts again.
 const ackTimeout = 5 * time.Minute
+
+// Settle is how long a page is held after a runbook ended well: several recent windows of the fast rule.
+const Settle = 3 * time.Minute
+
+// keep returns the page held until Settle from now, when it is held and that was not done before.
+func (p Page) keep(reason string, now time.Time) (next Page, kept bool) {
+	if p.State != Held || p.Kept {
+		return p, false
+	}
+	p.Kept, p.HeldUntil = true, now.Add(Settle)
+	p.Reason = reason + "; held for at most " + Settle.String() + " more, until the alert has seen it"
+	return p, true
+}
 
 // release returns the page told to people from now on.
 func (p Page) release(reason string, now time.Time) Page {

@@ -112,6 +112,29 @@ func (s *Service) release(ctx context.Context, tx Tx, r Release, now time.Time) 
 	return s.tell(ctx, tx, p.release(r.Reason, now), KindOpened, now)
 }
 
+// keep holds a page a little longer, once.
+func (s *Service) keep(ctx context.Context, tx Tx, k Keep, now time.Time) error {
+	p, err := tx.PageOf(ctx, k.Group)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p, kept := p.keep(k.Reason, now)
+	if !kept {
+		return nil
+	}
+	if err := tx.SavePage(ctx, p); err != nil {
+		return err
+	}
+	r := Release{Group: p.Group, Reason: k.Reason + ", but the alert still fires"}
+	if err := tx.Enqueue(ctx, job.New(jobRelease, string(p.Group), p.HeldUntil, r)); err != nil {
+		return err
+	}
+	return s.append(ctx, tx, KindHeld, p, event.System, p.Reason, nil, now)
+}
+
 // tell saves an open page, says so, and takes its first step.
 func (s *Service) tell(ctx context.Context, tx Tx, p Page, kind string, now time.Time) error {
 	if err := s.append(ctx, tx, kind, p, event.System, "people are told: "+p.Reason, nil, now); err != nil {

@@ -226,8 +226,11 @@ func (s *Service) finish(ctx context.Context, r Run, to State, reason string) er
 		if err := s.append(ctx, tx, KindFinished, cur, nil, actor(cur), fmt.Sprintf("run of %s %s: %s", cur.Runbook, to, reason), now); err != nil {
 			return err
 		}
-		if to == Succeeded || to == Ended || cur.DryRun {
+		if cur.DryRun || to == Ended {
 			return nil
+		}
+		if to == Succeeded {
+			return tx.Enqueue(ctx, page.KeepJob(page.Keep{Group: cur.Group, Reason: "runbook " + cur.Runbook + " ended well"}, now))
 		}
 		return s.giveUp(ctx, tx, cur, fmt.Sprintf("runbook %s %s: %s", cur.Runbook, to, reason), now)
 	})
