@@ -12,6 +12,6 @@
 //
 // A hold is made longer once, by Settle, when a runbook says that it ended well: the alert needs a moment to see it.
 //
-// What must hold: a page that is held or open always has a timer; a person is told at least once for each step; nothing
-// is called sent before the channel accepted it.
+// What must hold: a page that is held or open has a timer until its policy is exhausted, which is said; a person is told
+// at least once for each step; nothing is called sent before the channel accepted it.
 package page

@@ -114,6 +114,9 @@ func escalate(p Page, c *catalog.Catalog, now time.Time) escalation {
 		return escalation{next: p, exhausted: true, reason: "no escalation policy: everybody in the catalog is told", people: everybody(c)}
 	}
 	out := escalation{next: p}
+	if p.Step >= len(pol.Steps) { // the policy was made shorter while the page was open
+		out.next.Step, out.next.Loop = 0, p.Loop+1
+	}
 	for range pol.Steps {
 		if out.next.Loop >= pol.Loops {
 			out.exhausted = true

@@ -85,6 +85,14 @@ func (s *Service) raise(ctx context.Context, tx Tx, p Page, a detect.Alert, now 
 	}
 	was := p.Severity
 	p.Severity = a.Severity
+	hold := s.Catalog().Policies[p.Policy].HoldFor(string(p.Severity))
+	if until := p.OpenedAt.Add(hold); p.State == Held && until.Before(p.HeldUntil) {
+		p.HeldUntil = until
+		r := Release{Group: p.Group, Reason: fmt.Sprintf("raised to %s, which is held for at most %s", p.Severity, hold)}
+		if err := tx.Enqueue(ctx, job.New(jobRelease, string(p.Group), until, r)); err != nil {
+			return err
+		}
+	}
 	if err := tx.SavePage(ctx, p); err != nil {
 		return err
 	}

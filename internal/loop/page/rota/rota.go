@@ -20,29 +20,29 @@ type Shift struct {
 
 const day = 24 * time.Hour
 
-// At returns the shift that covers t. An error means the schedule cannot be read; Catalog checks refuse such a schedule.
+// At returns the shift that covers t; where overrides overlap, the first in the list stands. An error means the schedule cannot be read; Catalog checks refuse such a schedule.
 func At(s *catalog.Schedule, t time.Time) (Shift, error) {
 	loc, err := time.LoadLocation(s.TimeZone)
 	if err != nil {
 		return Shift{}, fmt.Errorf("schedule %s: %w", s.Name, err)
 	}
-	for _, o := range s.Overrides {
+	for i, o := range s.Overrides {
 		from, err1 := o.From.In(loc)
 		to, err2 := o.To.In(loc)
 		if err1 == nil && err2 == nil && !t.Before(from) && t.Before(to) {
-			return Shift{o.Person, from, to, true, o.Reason}, nil
+			return clip(s.Overrides[:i], loc, Shift{o.Person, from, to, true, o.Reason}, t), nil
 		}
 	}
 	base, err := turn(s, loc, t)
 	if err != nil {
 		return Shift{}, err
 	}
-	return clip(s, loc, base, t), nil
+	return clip(s.Overrides, loc, base, t), nil
 }
 
-// clip ends or starts a rotation shift where an override begins or ends.
-func clip(s *catalog.Schedule, loc *time.Location, base Shift, t time.Time) Shift {
-	for _, o := range s.Overrides {
+// clip ends or starts a shift where an override that goes before it begins or ends.
+func clip(before []catalog.Override, loc *time.Location, base Shift, t time.Time) Shift {
+	for _, o := range before {
 		from, err1 := o.From.In(loc)
 		to, err2 := o.To.In(loc)
 		if err1 != nil || err2 != nil {
