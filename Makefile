@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 # shop and the telemetry engine take minutes there, and what they share is behind these packages.
 RACE := ./internal/kit/... ./internal/loop/... ./internal/edge/store/...
 
-.PHONY: help build test check bench screenshots demo needs format vet lint layout generated tidy flow generate unit race
+.PHONY: help build test check bench screenshots demo needs format vet lint layout generated tidy lists generate unit race
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,8 +36,9 @@ screenshots: ## make the pictures of docs/ from the real pages
 generate: ## pages from .templ files
 	go tool templ generate
 
-flow: ## docs/flow.txt from the code
+lists: ## docs/flow.txt and the calls in docs/api.md from the code
 	go test ./internal -run TestFlow -update
+	go test ./docs -run TestCalls -update
 
 # What the targets above are made of.
 

@@ -38,10 +38,10 @@ func TestFlow(t *testing.T) {
 	}
 	want, err := os.ReadFile(flowFile)
 	if err != nil {
-		t.Fatalf("%v; write it with make flow", err)
+		t.Fatalf("%v; write it with make lists", err)
 	}
 	if got != string(want) {
-		t.Errorf("docs/flow.txt is not what the code says; run make flow and read the diff. The code says:\n%s", got)
+		t.Errorf("docs/flow.txt is not what the code says; run make lists and read the diff. The code says:\n%s", got)
 	}
 }
 
@@ -147,7 +147,7 @@ func (f *flow) problems() []string {
 // String returns one line for each kind and for the jobs of a phase.
 func (f *flow) String() string {
 	var b strings.Builder
-	b.WriteString("Facts that each phase emits and the phases that follow them, and the jobs that it runs.\nWritten by make flow.\n")
+	b.WriteString("Facts that each phase emits and the phases that follow them, and the jobs that it runs.\nWritten by make lists.\n")
 	for _, phase := range phases {
 		if len(f.kinds[phase])+len(f.jobs[phase]) == 0 {
 			continue
