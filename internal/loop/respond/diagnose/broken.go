@@ -28,7 +28,7 @@ func silent(c *cast, n *node) *finding {
 	if n.foreign || expected < 10 || n.During.Requests > 0 || c.quiet() > 0.4 {
 		return nil
 	}
-	return &finding{Suspect: Suspect{Kind: Crash, Score: 0.6, Evidence: []Evidence{{
+	return &finding{Suspect: Suspect{Kind: Crash, Score: 0.5, Evidence: []Evidence{{
 		Text: fmt.Sprintf("%s has reported no request since %s, where about %.0f were usual", n.name, clock(c.Onset), expected),
 		Link: "/services/" + n.name,
 	}}}}

@@ -33,7 +33,9 @@ func summarise(d Diagnosis) string {
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
 
+// cut keeps the first line of a text, and n bytes of it.
 func cut(s string, n int) string {
+	s, _, _ = strings.Cut(s, "\n")
 	if len(s) <= n {
 		return s
 	}
