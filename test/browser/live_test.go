@@ -165,3 +165,22 @@ func TestThemeIsRemembered(t *testing.T) {
 	}
 	b.quiet("theme")
 }
+
+// On a phone the way around is one press away, and goes away again.
+func TestPhoneMenu(t *testing.T) {
+	w := newWorld(t)
+	b := browse(t, w)
+	b.signIn("amira")
+	b.take(looks[2])
+	b.open("/slos")
+	b.wait("a closed menu", `getComputedStyle(document.querySelector("#nav")).display === "none"`)
+	b.do(chromedp.Click(".menu", chromedp.NodeVisible))
+	b.wait("an open menu", `getComputedStyle(document.querySelector("#nav")).display === "flex"`)
+	b.fits("menu")
+	b.accessible("menu")
+	b.shoot("menu-phone-night")
+	b.do(chromedp.KeyEvent("\x1b"))
+	b.wait("a closed menu", `getComputedStyle(document.querySelector("#nav")).display === "none"`)
+	b.do(chromedp.Click(".menu", chromedp.NodeVisible), chromedp.Click(`#nav a[href="/oncall"]`, chromedp.NodeVisible), chromedp.WaitReady(`#nav a[href="/oncall"][aria-current]`))
+	b.quiet("menu")
+}

@@ -561,7 +561,7 @@ func rosterBlock(ro rosterShown) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					if t.W > 6 {
+					if t.W > 9 {
 						var templ_7745c5c3_Var26 = []any{templ.KV("is-now", t.Now)}
 						templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var26...)
 						if templ_7745c5c3_Err != nil {

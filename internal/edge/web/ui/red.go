@@ -30,7 +30,7 @@ func (r redSum) rate() string {
 	if r.old {
 		return "older than the live picture, which keeps one hour"
 	}
-	return rate(float64(r.stats.Requests)/max(r.span.Seconds(), 1)) + " on average, " + plural(r.stats.Requests, "request", "requests") + " in all"
+	return rate(float64(r.stats.Requests)/max(r.span.Seconds(), 1)) + " on average, " + plural(r.stats.Requests, "request", "requests")
 }
 
 func (r redSum) errors() string {

@@ -76,7 +76,7 @@ func servicesBody(rows []serviceRow) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Services\"><table class=\"table\" id=\"services-table\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Tier</th><th scope=\"col\">Team</th><th scope=\"col\" class=\"r\">Rate</th><th scope=\"col\" class=\"spark-col\">30 min</th><th scope=\"col\" class=\"r\">Errors</th><th scope=\"col\" class=\"r\">p95</th><th scope=\"col\">Budget left</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Services\"><table class=\"table\" id=\"services-table\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\" class=\"later\">Tier</th><th scope=\"col\" class=\"later\">Team</th><th scope=\"col\" class=\"r\">Rate</th><th scope=\"col\" class=\"spark-col later\">30 min</th><th scope=\"col\" class=\"r\">Errors</th><th scope=\"col\" class=\"r\">p95</th><th scope=\"col\">Budget left</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -130,7 +130,7 @@ func servicesBody(rows []serviceRow) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</td><td>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</td><td class=\"later\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -150,7 +150,7 @@ func servicesBody(rows []serviceRow) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "</td><td>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "</td><td class=\"later\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -178,7 +178,7 @@ func servicesBody(rows []serviceRow) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</td><td class=\"spark-col\">")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</td><td class=\"spark-col later\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
