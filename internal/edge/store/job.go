@@ -84,10 +84,11 @@ func (t *Tx) Take(ctx context.Context, kinds []string, now time.Time) (job.Job, 
 	return jobs[0], nil
 }
 
-// Claim leases due jobs of the kinds until the given time and returns them, the longest due first.
+// Claim leases due jobs of the kinds until the given time and returns them, the longest due first. Each claim gives a job
+// another id: a worker that lost its lease can no longer say how the job ended.
 func (t *Tx) Claim(ctx context.Context, kinds []string, now, until time.Time, limit int) ([]job.Job, error) {
 	list, args := kindList(kinds, []any{micros(now), micros(until)})
-	rows, err := t.tx.QueryContext(ctx, fmt.Sprintf(`update jobs set lease_until = $2 where id in (select id from jobs
+	rows, err := t.tx.QueryContext(ctx, fmt.Sprintf(`update jobs set lease_until = $2, id = id || '.' where id in (select id from jobs
 		where due_at <= $1 and lease_until <= $1 and stuck = 0 and kind in (%s) order by due_at limit %d%s) returning %s`,
 		list, limit, t.db.dialect.skip, jobColumns), args...)
 	if err != nil {

@@ -75,6 +75,9 @@ func (s *Service) decideIn(ctx context.Context, tx Tx, runID RunID, seq int, to 
 	if err != nil {
 		return a, err
 	}
+	if r.State.Over() {
+		return a, errs.New(errs.Conflict, "the run is over: %s", r.Reason)
+	}
 	a.State, a.DecidedBy, a.DecidedAt, a.Reason = to, by, now, reason
 	r.State, r.Reason = Running, "approval "+string(to)
 	if err := tx.SaveApproval(ctx, a); err != nil {

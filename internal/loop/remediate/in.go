@@ -55,7 +55,31 @@ func (s *Service) endWaiting(ctx context.Context, tx Tx, i respond.Incident, now
 		if err := tx.SaveRun(ctx, r); err != nil {
 			return err
 		}
+		if err := withdraw(ctx, tx, r, now); err != nil {
+			return err
+		}
 		if err := s.append(ctx, tx, KindFinished, r, nil, actor(r), "run of "+r.Runbook+" ended: "+r.Reason, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdraw ends the questions of a run that is over.
+func withdraw(ctx context.Context, tx Tx, r Run, now time.Time) error {
+	as, err := tx.Approvals(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range as {
+		if a.State != Pending {
+			continue
+		}
+		a.State, a.DecidedBy, a.DecidedAt, a.Reason = Expired, event.System, now, r.Reason
+		if err := tx.SaveApproval(ctx, a); err != nil {
+			return err
+		}
+		if err := tx.Cancel(ctx, jobExpire, approvalKey(r.ID, a.Seq)); err != nil {
 			return err
 		}
 	}
@@ -82,7 +106,13 @@ func (s *Service) Timers() job.Timers[Tx] {
 
 // Tasks returns the tasks of remediate.
 func (s *Service) Tasks() job.Tasks {
-	return job.Tasks{jobRun: func(ctx context.Context, j job.Job) error { return s.work(ctx, RunID(j.Key)) }}
+	return job.Tasks{jobRun: func(ctx context.Context, j job.Job) error {
+		err := s.work(ctx, RunID(j.Key))
+		if err != nil && ctx.Err() == nil && j.Attempts+1 >= job.MaxAttempts {
+			return s.abandon(ctx, RunID(j.Key), err)
+		}
+		return err
+	}}
 }
 
 // recorder writes the journal of a run, and what people should see of it to the log of facts, in one transaction.
@@ -95,6 +125,13 @@ type recorder struct {
 func (c recorder) Record(ctx context.Context, e script.Entry) error {
 	now := c.s.Now()
 	return c.s.Store.Update(ctx, func(tx Tx) error {
+		r, err := tx.Run(ctx, c.run.ID)
+		if err != nil {
+			return err
+		}
+		if r.Turn != c.run.Turn {
+			return errs.New(errs.Conflict, "another worker has taken the run over")
+		}
 		if err := tx.SaveEntry(ctx, c.run.ID, e); err != nil {
 			return err
 		}
@@ -105,19 +142,13 @@ func (c recorder) Record(ctx context.Context, e script.Entry) error {
 		if text == "" {
 			return nil
 		}
-		if kind == KindActed && changes(e.Name) && !c.run.DryRun {
-			r, err := tx.Run(ctx, c.run.ID)
-			if err != nil {
+		if ok && !r.Changed && kind == KindActed && changes(e.Name) && !r.DryRun {
+			r.Changed = true
+			if err := tx.SaveRun(ctx, r); err != nil {
 				return err
 			}
-			if !r.Changed {
-				r.Changed = true
-				if err := tx.SaveRun(ctx, r); err != nil {
-					return err
-				}
-				if err := c.s.Respond.Mitigating(ctx, tx, r.Incident, string(r.ID), "runbook "+r.Runbook+" is at work", now); err != nil {
-					return err
-				}
+			if err := c.s.Respond.Mitigating(ctx, tx, r.Incident, string(r.ID), "runbook "+r.Runbook+" is at work", now); err != nil {
+				return err
 			}
 		}
 		f := event.New(kind, now, actor(c.run), string(c.run.ID), text, Acted{c.run.ID, e.Seq, e.Name, ok})

@@ -145,8 +145,12 @@ const maxSegment = 5 * time.Minute
 func (s *Service) work(ctx context.Context, runID RunID) error {
 	var r Run
 	var journal []script.Entry
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
-		if r, err = tx.Run(ctx, runID); err != nil {
+	err := s.Store.Update(ctx, func(tx Tx) (err error) {
+		if r, err = tx.Run(ctx, runID); err != nil || (r.State != Running && r.State != Waiting) {
+			return err
+		}
+		r.Turn++
+		if err := tx.SaveRun(ctx, r); err != nil {
 			return err
 		}
 		journal, err = tx.Journal(ctx, runID)
@@ -164,7 +168,7 @@ func (s *Service) work(ctx context.Context, runID RunID) error {
 	out, err := s.Engine.Run(ctx, r.Source, r.Inputs, script.NewReplayer(string(r.ID), journal, recorder{s, r}, fx))
 	switch {
 	case errors.Is(err, script.ErrParked):
-		return s.parked(ctx, r.ID, fx.wake)
+		return s.parked(ctx, r, fx.wake)
 	case errors.Is(err, script.ErrUnknownOutcome):
 		return s.unknown(ctx, r, err)
 	case errs.Is(err, errs.Invalid), errors.Is(err, script.ErrDiverged), errors.Is(err, script.ErrAborted):
@@ -184,20 +188,34 @@ func (s *Service) work(ctx context.Context, runID RunID) error {
 }
 
 // parked plans when a waiting run is looked at again. A run that waits for a decision is woken by it.
-func (s *Service) parked(ctx context.Context, runID RunID, wake time.Time) error {
+func (s *Service) parked(ctx context.Context, r Run, wake time.Time) error {
 	if wake.IsZero() {
 		return nil
 	}
 	return s.Store.Update(ctx, func(tx Tx) error {
-		return tx.Enqueue(ctx, job.New(jobRun, string(runID), wake, nil))
+		cur, err := tx.Run(ctx, r.ID)
+		if err != nil || cur.Turn != r.Turn {
+			return err
+		}
+		return tx.Enqueue(ctx, job.New(jobRun, string(r.ID), wake, nil))
 	})
+}
+
+// abandon gives up a run that could not be continued however often it was tried, where people can see it.
+func (s *Service) abandon(ctx context.Context, runID RunID, cause error) error {
+	var r Run
+	err := s.Store.View(ctx, func(tx Tx) (err error) { r, err = tx.Run(ctx, runID); return err })
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	return s.finish(ctx, r, Failed, "it could not be continued: "+errs.Message(cause))
 }
 
 func (s *Service) unknown(ctx context.Context, r Run, cause error) error {
 	now := s.Now()
 	return s.Store.Update(ctx, func(tx Tx) error {
 		cur, err := tx.Run(ctx, r.ID)
-		if err != nil || cur.State.Over() {
+		if err != nil || cur.State.Over() || cur.Turn != r.Turn {
 			return err
 		}
 		cur.State, cur.Reason = Unknown, errs.Message(cause)
@@ -216,7 +234,7 @@ func (s *Service) finish(ctx context.Context, r Run, to State, reason string) er
 	now := s.Now()
 	return s.Store.Update(ctx, func(tx Tx) error {
 		cur, err := tx.Run(ctx, r.ID)
-		if err != nil || cur.State.Over() {
+		if err != nil || cur.State.Over() || cur.Turn != r.Turn {
 			return err
 		}
 		cur.State, cur.Reason, cur.EndedAt = to, reason, now

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"nightkeeper/internal/edge/store"
@@ -116,6 +117,17 @@ var jobTests = []exercise{
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Renew(ctx, j.ID, at(30)) })
 		same(w, "claim", keys(w.claim(at(20), at(40), 1, "a")), nil)
 		same(w, "claim", keys(w.claim(at(30), at(40), 1, "a")), []string{"k"})
+	}},
+	{"a worker that lost its lease can not say any more how the job ended", func(w world) {
+		w.enqueue(jobDue("a", "k", 0))
+		lost := w.claim(t0, at(10), 1, "a")[0]
+		w.claim(at(10), at(20), 1, "a")
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.Renew(ctx, lost.ID, at(1000)), tx.Retry(ctx, lost.ID, at(1000), true, "lost"), tx.Done(ctx, lost.ID))
+		})
+		if got := w.claim(at(20), at(30), 1, "a"); len(got) != 1 || got[0].Attempts != 0 {
+			w.Errorf("claimed %+v", got)
+		}
 	}},
 	{"after a start nobody holds a lease", func(w world) {
 		w.enqueue(jobDue("a", "k", 0))
