@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -112,7 +111,7 @@ func wait(ctx context.Context, a *app.App, log *slog.Logger) {
 			return
 		case <-hup:
 			if err := a.Reload(); err != nil {
-				log.Error("the catalog was not reloaded; the last good one stays in force", "error", strconv.Quote(err.Error()))
+				log.Error("the catalog was not reloaded; the last good one stays in force", "error", err)
 			}
 		}
 	}

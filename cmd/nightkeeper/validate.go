@@ -38,7 +38,7 @@ func newValidate() *cobra.Command {
 				}
 			}
 			if bad := catalog.Errors(problems); len(bad) > 0 {
-				return exitError{exitFailed, fmt.Errorf("%d mistakes in %s", len(bad), args[0])}
+				return exitError{exitFailed, fmt.Errorf("%s in %s", mistakes(len(bad)), args[0])}
 			}
 			if !asJSON {
 				fmt.Printf("%s is good: %d services, %d SLOs, %d people, %d runbooks\n", args[0], len(c.Services), len(c.SLOs), len(c.People), len(c.Runbooks))
@@ -48,4 +48,11 @@ func newValidate() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
 	return cmd
+}
+
+func mistakes(n int) string {
+	if n == 1 {
+		return "1 mistake"
+	}
+	return fmt.Sprintf("%d mistakes", n)
 }

@@ -117,7 +117,7 @@ func (a *App) Reload() error {
 		for i, p := range bad {
 			list[i] = errors.New(filepath.Join(a.opts.CatalogDir, p.String()))
 		}
-		return errs.Wrap(errors.Join(list...), errs.Invalid, "the catalog has %d mistakes; the first: %s", len(bad), bad[0])
+		return errs.Wrap(errors.Join(list...), errs.Invalid, "the catalog is not good; the first of its mistakes (%d in all): %s", len(bad), bad[0])
 	}
 	a.cat.Store(c)
 	a.opts.Log.Info("catalog in force", "hash", c.Hash[:12], "services", len(c.Services), "slos", len(c.SLOs), "runbooks", len(c.Runbooks))
