@@ -97,8 +97,10 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	}
 	half := day.Add(6 * time.Second)
 	state(6*time.Second, "half-open")
-	if !b.allow(half) || !b.allow(half) || b.allow(half) {
-		t.Error("a half-open breaker lets exactly two probes through")
+	for i, want := range []bool{true, true, false} {
+		if got := b.allow(half); got != want {
+			t.Errorf("probe %d of a half-open breaker: got %v, want %v: it lets exactly two through", i+1, got, want)
+		}
 	}
 	b.record(half, false)
 	state(6*time.Second, "open")
@@ -138,8 +140,10 @@ func TestRetryBudgetLimitsNumberAndShare(t *testing.T) {
 	for range 10 {
 		b.called(day)
 	}
-	if !b.take(day, 1) || !b.take(day, 1) || b.take(day, 1) {
-		t.Error("20 % of ten calls are two retries")
+	for i, want := range []bool{true, true, false} {
+		if got := b.take(day, 1); got != want {
+			t.Errorf("retry %d: got %v, want %v: 20 %% of ten calls are two", i+1, got, want)
+		}
 	}
 	if !b.restore() || b.restore() {
 		t.Error("the first restore is a change, the second is not")

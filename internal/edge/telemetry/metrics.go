@@ -37,6 +37,9 @@ var promoted = []string{
 	"k8s.namespace.name", "k8s.pod.name", "host.name",
 }
 
+// nameLabel is the label that holds the name of a series.
+const nameLabel = "__name__"
+
 // metricStore keeps metric samples.
 type metricStore struct {
 	db        *tsdb.DB
@@ -133,7 +136,7 @@ func (e *Engine) WriteSamples(ctx context.Context, series []observe.Series) (rej
 	var rej rejection
 	app := e.metrics.appender(ctx)
 	for _, s := range series {
-		if s.Labels[labels.MetricName] == "" {
+		if s.Labels[nameLabel] == "" {
 			rej.add(len(s.Points), "series without a name in label __name__")
 			continue
 		}
