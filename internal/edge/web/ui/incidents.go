@@ -36,20 +36,19 @@ type runShown struct {
 // roomData is everything that the incident room shows.
 type roomData struct {
 	respond.Incident
-	Alerts     []detect.Alert
-	Page       *page.Page
-	Notes      []page.Notification
-	Runs       []runShown
-	Asks       []asked
-	Facts      []event.Event
-	Runbooks   []*catalog.Runbook
-	Suggested  string
-	People     []string
-	After      aftermath
-	Window     window
-	Charts     []chartOf
-	Now        time.Time
-	MeanToName time.Duration
+	Alerts    []detect.Alert
+	Page      *page.Page
+	Notes     []page.Notification
+	Runs      []runShown
+	Asks      []asked
+	Facts     []event.Event
+	Runbooks  []*catalog.Runbook
+	Suggested string
+	People    []string
+	After     aftermath
+	Window    window
+	Charts    []chartOf
+	Now       time.Time
 }
 
 // chartOf is a service whose rate, errors and duration are drawn, and why.
