@@ -9,16 +9,15 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/id"
+	"nightkeeper/internal/kit/self"
 )
 
 // Config of a Holder.
@@ -225,7 +224,7 @@ func (x *Held) spawn() error {
 	c := x.holder.config
 	command := c.Command
 	if len(command) == 0 {
-		self, err := executable()
+		self, err := self.Executable()
 		if err != nil {
 			return err
 		}
@@ -252,14 +251,6 @@ func (x *Held) spawn() error {
 	}
 	_, _ = x.in.Write(append(first, '\n')) // a helper that is gone shows in follow
 	return nil
-}
-
-// executable is the file of this very process, also when a new version lies in its place.
-func executable() (string, error) {
-	if runtime.GOOS == "linux" {
-		return "/proc/self/exe", nil
-	}
-	return os.Executable()
 }
 
 // renew owns the helper's input: signs of life, and then the order to end. Closing it would end the fault as well.

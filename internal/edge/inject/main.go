@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"nightkeeper/internal/kit/self"
 )
 
 // plan is the first line that a helper reads.
@@ -41,7 +43,7 @@ func Main() int {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP) // a parent that is gone must not kill us at the first word to it
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	closeInherited()
+	self.CloseInherited()
 
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 1<<20)

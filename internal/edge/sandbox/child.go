@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/self"
 	"nightkeeper/internal/loop/remediate/script"
 )
 
@@ -21,7 +22,7 @@ const maxStack = 64 << 20
 
 // Main is the whole life of a child process. It returns the exit code.
 func Main() int {
-	closeInherited()
+	self.CloseInherited()
 	in := bufio.NewReaderSize(os.Stdin, 64<<10)
 	line, err := readLine(in, maxFromParent)
 	if err != nil {

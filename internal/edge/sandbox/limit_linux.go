@@ -3,8 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -40,25 +38,6 @@ func limit(memory, cpu uint64) error {
 		}
 	}
 	return nil
-}
-
-// closeInherited closes the files that came from whoever started the parent without care: a shell or a supervisor. Go's
-// own polling descriptors stay.
-func closeInherited() {
-	const dir = "/proc/self/fd"
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return // no /proc, no such list; Go itself marks all that it opens
-	}
-	for _, f := range files {
-		fd, err := strconv.Atoi(f.Name())
-		if err != nil || fd <= 2 {
-			continue
-		}
-		if to, err := os.Readlink(dir + "/" + f.Name()); err == nil && !strings.HasPrefix(to, "anon_inode:") {
-			_ = syscall.Close(fd)
-		}
-	}
 }
 
 // peak returns the most memory that a process had in use, in bytes.

@@ -16,9 +16,6 @@ func limit(_, cpu uint64) error {
 	return os.NewSyscallError("setrlimit", syscall.Setrlimit(syscall.RLIMIT_CPU, &syscall.Rlimit{Cur: cpu, Max: cpu + 1}))
 }
 
-// closeInherited does nothing: these systems have no list of open files.
-func closeInherited() {}
-
 // peak returns the most memory that a process had in use, in bytes.
 func peak(s *os.ProcessState) uint64 {
 	if u, ok := s.SysUsage().(*syscall.Rusage); ok {

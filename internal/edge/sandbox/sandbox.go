@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/self"
 	"nightkeeper/internal/loop/remediate/script"
 )
 
@@ -125,7 +124,7 @@ type child struct {
 func (s *Sandbox) spawn(ctx context.Context) (*child, error) {
 	command := s.config.Command
 	if len(command) == 0 {
-		self, err := executable()
+		self, err := self.Executable()
 		if err != nil {
 			return nil, err
 		}
@@ -155,14 +154,6 @@ func (s *Sandbox) spawn(ctx context.Context) (*child, error) {
 		cancel()
 	})
 	return c, nil
-}
-
-// executable is the file of this very process, also when a new version lies in its place.
-func executable() (string, error) {
-	if runtime.GOOS == "linux" {
-		return "/proc/self/exe", nil
-	}
-	return os.Executable()
 }
 
 // converse answers the child until it ends.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"nightkeeper/internal/kit/near"
 )
 
 const week = 7 * 24 * time.Hour
@@ -53,7 +55,7 @@ func (l *loader) sloTarget(s *SLO, o openSLO) {
 	case ob.TargetPercent != nil:
 		s.Target = *ob.TargetPercent / 100
 	}
-	if s.Target <= 0 || s.Target >= 1 {
+	if !(s.Target > 0 && s.Target < 1) { // written so that what is not a number is refused too
 		l.at("SLO", s.Name, "$.spec.objectives[0]", "the target is %v; it must be above 0 and below 1 (0.999), or a targetPercent below 100 (99.9)", s.Target)
 		return
 	}
@@ -136,8 +138,8 @@ func (l *loader) ref(kind, name, where, wantKind, want string) {
 		return
 	}
 	hint := ""
-	if near := nearest(want, names); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
+	if best := near.To(want, names); best != "" {
+		hint = fmt.Sprintf("; did you mean %q?", best)
 	}
 	l.at(kind, name, where, "there is no %s named %q%s", wantKind, want, hint)
 }
@@ -188,8 +190,8 @@ func (l *loader) checkService(s *Service) {
 	for i, d := range s.DependsOn {
 		l.ref("Service", s.Name, fmt.Sprintf("$.spec.dependsOn[%d]", i), "Service", d)
 	}
-	if s.RevenuePerRequest < 0 {
-		l.at("Service", s.Name, "$.spec.revenuePerRequest", "revenuePerRequest is negative")
+	if !(s.RevenuePerRequest >= 0 && s.RevenuePerRequest < 1e12) {
+		l.at("Service", s.Name, "$.spec.revenuePerRequest", "revenuePerRequest is %v; it must be 0 or more", s.RevenuePerRequest)
 	}
 	if s.Control != "" && !strings.HasPrefix(s.Control, "http://") && !strings.HasPrefix(s.Control, "https://") {
 		l.at("Service", s.Name, "$.spec.control", "control is %q; it must be an http or https URL", s.Control)
@@ -279,7 +281,7 @@ func (l *loader) checkBudget(p *BudgetPolicy) {
 	}
 	l.ref("ErrorBudgetPolicy", p.Name, "$.spec.owner", "Person", p.Owner)
 	at, lift := p.Freeze()
-	if at <= 0 || lift < 0 || lift > at {
+	if !(at > 0 && at < 1e6 && lift >= 0 && lift <= at) {
 		l.at("ErrorBudgetPolicy", p.Name, "$.spec", "freezeAt is %v and liftBelow is %v; both are shares of the budget spent, and liftBelow is at most freezeAt", at, lift)
 	}
 	for i, a := range p.Allow {
@@ -295,7 +297,10 @@ func (l *loader) checkExperiment(e *Experiment) {
 	if e.Hypothesis == "" {
 		l.at("Experiment", e.Name, where, "hypothesis is missing: say what you expect to stay true")
 	}
-	if e.Fault.Share <= 0 || e.Fault.Share > 1 {
+	if !(e.AbortAbove >= 0 && e.AbortAbove <= 1) {
+		l.at("Experiment", e.Name, "$.spec.abortAbove", "abortAbove is %v; it is a share of bad events, from 0 to 1", e.AbortAbove)
+	}
+	if !(e.Fault.Share > 0 && e.Fault.Share <= 1) {
 		l.at("Experiment", e.Name, "$.spec.fault", "fault.share is %v; it must be above 0 and at most 1", e.Fault.Share)
 	}
 	if e.Fault.Kind == "latency" && e.Fault.Latency <= 0 {
@@ -320,36 +325,4 @@ func count(ss ...string) int {
 		}
 	}
 	return n
-}
-
-// nearest returns the name that differs least from want, or "" when none is near.
-func nearest(want string, names []string) string {
-	best, bestD := "", len(want)/2+1
-	for _, n := range names {
-		if d := distance(want, n); d < bestD {
-			best, bestD = n, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := prev
-			if a[i] != b[j] {
-				cost++
-			}
-			prev = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

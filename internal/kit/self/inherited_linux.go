@@ -1,4 +1,4 @@
-package inject
+package self
 
 import (
 	"os"
@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// closeInherited closes the files that came from whoever started the parent without care: a helper that outlives its
-// parent must not keep a port or a disk busy. Go's own polling descriptors stay.
-func closeInherited() {
+// CloseInherited closes every file but the standard three: a child must not keep a port or a disk of its grandparent
+// busy. Go's own polling descriptors stay.
+func CloseInherited() {
 	const dir = "/proc/self/fd"
 	files, err := os.ReadDir(dir)
 	if err != nil {

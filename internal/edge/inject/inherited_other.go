@@ -1,6 +1,0 @@
-//go:build unix && !linux
-
-package inject
-
-// closeInherited does nothing: these systems have no list of open files.
-func closeInherited() {}
