@@ -226,6 +226,7 @@ func (p played) once(t *testing.T) {
 }
 
 func TestBlackFridayEndsWithNobodyWokenThoughTheServerIsKilled(t *testing.T) {
+	t.Parallel()
 	p := play(t, 3, "--scenario", "black-friday")
 	i := p.one(t)
 	if p.code != 0 || i.Status != "resolved" {
@@ -253,6 +254,7 @@ func TestBlackFridayEndsWithNobodyWokenThoughTheServerIsKilled(t *testing.T) {
 }
 
 func TestBadDeployIsRolledBackWhenApprovedThoughTheServerIsKilled(t *testing.T) {
+	t.Parallel()
 	p := play(t, 2, "--scenario", "bad-deploy", "--approve")
 	i := p.one(t)
 	if p.code != 0 || i.Status != "resolved" || i.RunbookOutcome != "succeeded" {
@@ -268,6 +270,7 @@ func TestBadDeployIsRolledBackWhenApprovedThoughTheServerIsKilled(t *testing.T) 
 }
 
 func TestBadDeployEscalatesWhenNobodyApproves(t *testing.T) {
+	t.Parallel()
 	p := play(t, 0, "--scenario", "bad-deploy")
 	i := p.one(t)
 	if p.code != 1 || i.RunbookOutcome != "escalated" {
@@ -284,6 +287,7 @@ func TestBadDeployEscalatesWhenNobodyApproves(t *testing.T) {
 }
 
 func TestDataCorruptionIsLeftToAPerson(t *testing.T) {
+	t.Parallel()
 	p := play(t, 1, "--scenario", "data-corruption")
 	i := p.one(t)
 	if i.CauseService != "ledger-api" || i.CauseKind != "data_corruption" {
