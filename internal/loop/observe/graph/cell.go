@@ -55,6 +55,7 @@ type Stats struct {
 	Refused   int64         `json:"refused,omitempty"`     // calls that no server took: refused, reset
 	Timeouts  int64         `json:"timeouts,omitempty"`    // calls that the caller gave up
 	Rejected  int64         `json:"rejected,omitempty"`    // requests turned away by overload: no room in a queue, no connection left, an open breaker
+	Denied    int64         `json:"denied,omitempty"`      // calls answered with a 4xx, which servers do not count as a failure of theirs
 	Blocked   int64         `json:"blocked,omitempty"`     // calls that never left the caller: its own pool had no connection for them
 	Passed    int64         `json:"passed,omitempty"`      // requests that failed because a call of theirs did
 	Origin    int64         `json:"origin,omitempty"`      // failed requests that neither a call, a wait nor overload explains
@@ -79,6 +80,7 @@ func (s *Stats) add(o *Stats) {
 	s.Refused += o.Refused
 	s.Timeouts += o.Timeouts
 	s.Rejected += o.Rejected
+	s.Denied += o.Denied
 	s.Blocked += o.Blocked
 	s.Passed += o.Passed
 	s.Hung += o.Hung

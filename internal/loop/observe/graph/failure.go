@@ -17,6 +17,7 @@ const (
 	timedOut
 	left     // the caller went away
 	rejected // turned away by overload
+	denied   // the server says that the request is wrong
 )
 
 // words by which instrumentation names failures, in error.type, status message or exception. A bare status code says
@@ -50,6 +51,9 @@ func failureOf(s *observe.Span) failure {
 				return w.failure
 			}
 		}
+	}
+	if answered && strings.HasPrefix(code, "4") {
+		return denied
 	}
 	if answered {
 		return other
@@ -86,6 +90,8 @@ func (s *Stats) fault(f failure) {
 		s.Timeouts++
 	case rejected:
 		s.Rejected++
+	case denied:
+		s.Denied++
 	case left, other:
 	}
 }

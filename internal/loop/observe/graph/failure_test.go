@@ -22,6 +22,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		{"an answer is no refusal, whatever it says", observe.Client, "b answered 502: connection refused by c", map[string]string{"http.response.status_code": "502"}, other},
 		{"an answer in time is no timeout", observe.Client, "b answered 504: timeout", map[string]string{"http.response.status_code": "504"}, other},
 		{"an answer about overload", observe.Client, "b answered 503: queue full", map[string]string{"http.response.status_code": "503"}, rejected},
+		{"a denial", observe.Client, "b answered 429: Too Many Requests", map[string]string{"http.response.status_code": "429"}, denied},
 		{"a plain 503 may be a broken handler", observe.Server, "Service Unavailable", map[string]string{"http.response.status_code": "503", "error.type": "503"}, other},
 		{"a plain 429 too", observe.Server, "Too Many Requests", map[string]string{"http.response.status_code": "429"}, other},
 		{"a full database", observe.Server, "FATAL: sorry, too many connections", nil, rejected},

@@ -121,6 +121,19 @@ func failing(c *cast, n *node) *finding {
 	return &finding{Suspect: Suspect{Kind: Errors, Score: score, Evidence: ev}}
 }
 
+// denying: the service answers its callers' requests as wrong, which it does not count as a failure.
+func denying(c *cast, n *node) *finding {
+	denied, calls := n.in.During.Denied, n.in.During.Requests
+	sh := least(denied, calls) - share(n.in.Before.Denied, n.in.Before.Requests)
+	if denied < minEvents || sh < 0.01 {
+		return nil
+	}
+	return &finding{Suspect: Suspect{Kind: Errors, Score: 0.45 + 0.45*math.Sqrt(sh), Evidence: []Evidence{{
+		Text: fmt.Sprintf("%s answers %d of %d calls with a 4xx since %s; before, %d of %d", n.name, denied, calls, clock(c.Onset), n.in.Before.Denied, n.in.Before.Requests),
+		Link: traces(n.name, c.Scene),
+	}}}}
+}
+
 // corrupt: the service says that its data are damaged, and requests fail for it.
 func corrupt(c *cast, n *node) *finding {
 	if n.logs.corrupt < 2 {

@@ -84,7 +84,7 @@ func reached(s graph.Stats) graph.Stats {
 
 // standIn is what a service that reports nothing would have counted, as far as its callers can tell.
 func standIn(in graph.Stats) graph.Stats {
-	in.Origin = max(in.Errors-in.Refused-in.Timeouts-in.Rejected, 0)
+	in.Origin = max(in.Errors-in.Refused-in.Timeouts-in.Rejected-in.Denied, 0)
 	in.SelfHist = in.Hist
 	return in
 }

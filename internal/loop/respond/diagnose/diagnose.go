@@ -12,7 +12,7 @@ func Run(s Scene) Diagnosis {
 	c := newCast(s)
 	var found []finding
 	for _, n := range c.nodes {
-		for _, f := range []*finding{crash(c, n), silent(c, n), hang(c, n), slow(c, n), failing(c, n), corrupt(c, n), surge(c, n), pool(c, n)} {
+		for _, f := range []*finding{crash(c, n), silent(c, n), hang(c, n), slow(c, n), failing(c, n), denying(c, n), corrupt(c, n), surge(c, n), pool(c, n)} {
 			if f != nil {
 				f.Service = n.name
 				f.Score = clamp(f.Score)

@@ -20,6 +20,10 @@ func TestFindsTheCauseInAMadeUpFleet(t *testing.T) {
 		{"a leaf fails", "rates", diagnose.Errors, diagnose.High, func(s *diagnose.Scene) { fail(s, "rates", 0.5) }},
 		{"one request in ten fails", "price", diagnose.Errors, diagnose.High, func(s *diagnose.Scene) { fail(s, "price", 0.1) }},
 		{"a service that is asked twice per second fails", "mailer", diagnose.Errors, diagnose.High, func(s *diagnose.Scene) { fail(s, "mailer", 0.5) }},
+		{"a leaf denies what it used to accept", "rates", diagnose.Errors, diagnose.High, func(s *diagnose.Scene) {
+			changeCalls(s, "rates", func(st *graph.Stats) { st.Denied = st.Requests / 3 })
+			passOn(s, "rates", 0.33)
+		}},
 		{"a worker fails", "worker", diagnose.Errors, diagnose.High, func(s *diagnose.Scene) { fail(s, "worker", 0.5) }},
 		{"a leaf is down", "rates", diagnose.Crash, diagnose.High, func(s *diagnose.Scene) { loseCalls(s, "rates", 0.9, refuse) }},
 		{"a database without spans is down", "postgres", diagnose.Crash, diagnose.High, func(s *diagnose.Scene) { loseCalls(s, "postgres", 0.9, refuse) }},
