@@ -250,7 +250,7 @@ func (l *loader) checkPolicy(p *EscalationPolicy) {
 		l.at("EscalationPolicy", p.Name, "$.spec.loops", "loops is %d; it must be from 1 to 9", p.Loops)
 	}
 	for sev, d := range p.Hold {
-		l.oneOf("EscalationPolicy", p.Name, "$.spec.hold", "hold has the key", sev, "SEV1", "SEV2", "SEV3", "SEV4")
+		l.oneOf("EscalationPolicy", p.Name, "$.spec.hold", "the key of hold", sev, "SEV1", "SEV2", "SEV3", "SEV4")
 		if d.D() > time.Hour {
 			l.at("EscalationPolicy", p.Name, "$.spec.hold."+sev, "a page may be held for at most 1h")
 		}
@@ -285,7 +285,7 @@ func (l *loader) checkBudget(p *BudgetPolicy) {
 		l.at("ErrorBudgetPolicy", p.Name, "$.spec", "freezeAt is %v and liftBelow is %v; both are shares of the budget spent, and liftBelow is at most freezeAt", at, lift)
 	}
 	for i, a := range p.Allow {
-		l.oneOf("ErrorBudgetPolicy", p.Name, fmt.Sprintf("$.spec.allow[%d]", i), "allow has", a, "rollback", "security", "reliability")
+		l.oneOf("ErrorBudgetPolicy", p.Name, fmt.Sprintf("$.spec.allow[%d]", i), "allow", a, "rollback", "security", "reliability")
 	}
 }
 

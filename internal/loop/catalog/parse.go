@@ -129,15 +129,23 @@ func (l *loader) at(kind, name, where, format string, args ...any) *Problem {
 	d := l.docs[kind+"/"+name]
 	var tok *token.Token
 	if d.body != nil {
-		tok = d.body.GetToken()
+		tok = begin(d.body)
 		if p, err := yaml.PathString(where); err == nil {
 			if n, err := p.FilterNode(d.body); err == nil && n != nil {
-				tok = n.GetToken()
+				tok = begin(n)
 			}
 		}
 	}
 	l.fail(d.file, tok, format, args...)
 	return &l.problems[len(l.problems)-1]
+}
+
+// begin returns where a node begins: a mapping's own token is its first colon.
+func begin(n ast.Node) *token.Token {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		return m.Values[0].Key.GetToken()
+	}
+	return n.GetToken()
 }
 
 func (l *loader) yaml(file string, b []byte) {
@@ -209,7 +217,7 @@ func (l *loader) document(file string, body ast.Node) {
 	dec, known := decoders[h.Kind]
 	switch {
 	case h.Kind == "":
-		l.fail(file, body.GetToken(), "kind is missing; it is one of %s", strings.Join(kinds(), ", "))
+		l.fail(file, begin(body), "kind is missing; it is one of %s", strings.Join(kinds(), ", "))
 		return
 	case !known:
 		l.fail(file, valueToken(m, "kind"), "unknown kind %q; it is one of %s", h.Kind, strings.Join(kinds(), ", "))
@@ -221,7 +229,7 @@ func (l *loader) document(file string, body ast.Node) {
 		l.fail(file, valueToken(m, "metadata"), "metadata.name is %q; use lower-case letters, digits, dashes and dots, at most 63", h.Metadata.Name)
 		return
 	case spec == nil:
-		l.fail(file, body.GetToken(), "spec is missing in %s %s", h.Kind, h.Metadata.Name)
+		l.fail(file, begin(body), "spec is missing in %s %s", h.Kind, h.Metadata.Name)
 		return
 	}
 	key := h.Kind + "/" + h.Metadata.Name

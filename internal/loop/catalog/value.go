@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ func (d Duration) String() string {
 var durationPart = regexp.MustCompile(`^(\d+(?:\.\d+)?)[ _]*([a-zA-Zµ]+)[ _,]*`)
 
 var durationUnits = map[string]time.Duration{
+	"ns": time.Nanosecond, "us": time.Microsecond, "µs": time.Microsecond,
 	"ms": time.Millisecond, "millisecond": time.Millisecond, "milliseconds": time.Millisecond,
 	"s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
 	"m": time.Minute, "min": time.Minute, "mins": time.Minute, "minute": time.Minute, "minutes": time.Minute,
@@ -61,10 +63,10 @@ func ParseDuration(s string) (time.Duration, error) {
 			return 0, fmt.Errorf("%q has the unknown unit %q; the units are ms, s, m, h, d and w", s, m[2])
 		}
 		n, err := strconv.ParseFloat(m[1], 64)
-		if err != nil || n*float64(unit) > float64(1<<62) {
+		if err != nil || float64(sum)+n*float64(unit) > float64(1<<62) {
 			return 0, fmt.Errorf("%q is too large for a duration", s)
 		}
-		sum += time.Duration(n * float64(unit))
+		sum += time.Duration(math.Round(n * float64(unit)))
 		rest = rest[len(m[0]):]
 	}
 	return sum, nil
