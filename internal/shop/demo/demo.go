@@ -106,9 +106,13 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	p := &player{opts: o, story: st, acked: map[string]bool{}}
 	defer p.stop()
 	if err := p.start(ctx); err != nil {
-		return Result{}, err
+		return Result{Scenario: o.Scenario, Paged: []string{}, Incidents: []IncidentResult{}}, err
 	}
 	err := p.play(ctx)
+	if ctx.Err() != nil && !o.Headless {
+		p.say("Goodbye.")
+		return Result{Scenario: o.Scenario}, nil
+	}
 	res, rerr := p.result(context.WithoutCancel(ctx))
 	if !o.Headless && ctx.Err() == nil {
 		p.say("The story is over. Look around at %s; Ctrl-C ends the demo.", p.nk.base)
@@ -283,10 +287,7 @@ func (p *player) watch(ctx context.Context, d time.Duration, done func() bool) e
 			return nil
 		}
 		if err := pause(ctx, 500*time.Millisecond); err != nil {
-			if p.opts.Headless {
-				return err
-			}
-			return nil
+			return err
 		}
 	}
 	return nil
