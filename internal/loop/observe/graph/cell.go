@@ -179,7 +179,11 @@ type series struct {
 	cells [Keep]*Stats
 }
 
+// cell returns the counts of a bucket to add to, or nil when it is no longer kept, or was before 1970.
 func (s *series) cell(bucket int64) *Stats {
+	if bucket < 0 {
+		return nil
+	}
 	i := int(bucket % Keep)
 	if s.cells[i] == nil || s.at[i] < bucket {
 		s.cells[i], s.at[i] = &Stats{}, bucket
@@ -191,6 +195,9 @@ func (s *series) cell(bucket int64) *Stats {
 }
 
 func (s *series) get(bucket int64) *Stats {
+	if bucket < 0 {
+		return nil
+	}
 	i := int(bucket % Keep)
 	if s.cells[i] == nil || s.at[i] != bucket {
 		return nil
