@@ -11,10 +11,13 @@ import (
 	"nightkeeper/internal/loop/respond/diagnose"
 )
 
-// before is how much time the fleet is held against, and margin how far from the onset that stays away.
+// The fleet is held against the time before, which ends well ahead of the onset, because a cause may be at work before
+// anybody suffers. While too little is known for that it ends right before.
 const (
 	before = 5 * time.Minute
+	ahead  = time.Minute
 	margin = graph.Width
+	least  = time.Minute                       // what must be known to stay well ahead
 	memory = graph.Keep*graph.Width - 2*before // older than that is not known any more
 )
 
@@ -70,19 +73,21 @@ func (s *Service) versions(service string, onset time.Time) map[string]time.Time
 // baseline returns the time that the fleet is held against: before the onset, and, in an incident that came back, before
 // it came for the first time. The time before the first request is left out, and the unsteady start after it.
 func (s *Service) baseline(i Incident, onset time.Time) (from, until time.Time) {
-	until = onset.Add(-margin)
 	if i.Reopened > 0 && i.OnsetAt.Before(onset) && i.OnsetAt.After(onset.Add(-memory)) {
-		until = i.OnsetAt.Add(-margin)
+		onset = i.OnsetAt
 	}
-	from = until.Add(-before)
-	if !s.silent(from, from.Add(graph.Width)) {
-		return from, until
+	from = onset.Add(-before - ahead)
+	if s.silent(from, from.Add(graph.Width)) {
+		for onset.Sub(from) > 4*graph.Width && s.silent(from, from.Add(graph.Width)) {
+			from = from.Add(graph.Width)
+		}
+		from = from.Add(graph.Width)
 	}
-	start := from
-	for until.Sub(start) > 3*graph.Width && s.silent(start, start.Add(graph.Width)) {
-		start = start.Add(graph.Width)
+	until = onset.Add(-ahead)
+	if until.Sub(from) < least {
+		until = onset.Add(-margin)
 	}
-	return start.Add(graph.Width), until
+	return from, until
 }
 
 func (s *Service) silent(from, to time.Time) bool {

@@ -92,6 +92,9 @@ func TestBaselineLeavesOutTroubleAndStart(t *testing.T) {
 	if want := t0.Add(-margin); !until.Equal(want) {
 		t.Errorf("until %s, want %s", until, want)
 	}
+	if from, until := s.baseline(Incident{OpenedAt: t0}, t0.Add(time.Minute)); !until.Equal(t0) || !from.Equal(start.Add(graph.Width)) {
+		t.Errorf("from %s until %s: with more than two minutes known it stays well ahead of the onset", from, until)
+	}
 	first := t0.Add(-time.Minute)
 	if _, until := s.baseline(Incident{OpenedAt: first, OnsetAt: first, Reopened: 1, ReopenedAt: t0}, t0); !until.Equal(first.Add(-margin)) {
 		t.Errorf("until %s: an incident that came back is held against the time before it came first", until)

@@ -29,7 +29,7 @@ var accepted = map[string][]string{
 }
 
 // recording is a scene as it was when the cause of a real fault had to be named. Its file name says what was done to
-// which service.
+// which service; "none" is a fault without any effect.
 type recording struct {
 	diagnose.Scene
 	Calls []struct {
@@ -73,6 +73,12 @@ func TestNamesTheCause(t *testing.T) {
 			service, kind, _ := strings.Cut(truth, ".")
 			kind, _, _ = strings.Cut(kind, ".")
 			began := time.Now()
+			if kind == "none" {
+				if d := diagnose.Run(record(t, file)); d.Confidence != diagnose.Low {
+					t.Errorf("somebody is accused of a fault that nobody felt\n%s", list(d))
+				}
+				return
+			}
 			d := diagnose.Run(record(t, file))
 			top := d.Top()
 			if top.Service != service || !slices.Contains(accepted[kind], top.Kind) {
