@@ -111,7 +111,7 @@ func decide(s *catalog.SLO, l *slo.Ledger, open *Alert, since, now time.Time) ch
 	reading := slo.Read(l, open.Reading.Rule, s.Budget(), time.Time{}, now)
 	switch {
 	case slo.Calm(reading.Recent, s.Budget()):
-		return change{resolve: true, reading: reading, reason: fmt.Sprintf("%d of %d events bad over the last %s: within the objective", reading.Recent.Bad(), reading.Recent.Total, reading.Rule.Recent)}
+		return change{resolve: true, reading: reading, reason: fmt.Sprintf("%d of %d events bad over the last %s: within the objective", reading.Recent.Bad(), reading.Recent.Total, catalog.Duration(reading.Rule.Recent))}
 	case reading.Recent.Total == 0 && l.Sum(now.Add(-quietAfter), now).Total == 0 && now.Sub(open.FiredAt) > quietAfter:
 		return change{resolve: true, reading: reading, reason: "no traffic for " + quietAfter.String() + ": nothing left to judge"}
 	}

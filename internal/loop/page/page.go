@@ -87,7 +87,7 @@ func (p Page) keep(reason string, now time.Time) (next Page, kept bool) {
 		return p, false
 	}
 	p.Kept, p.HeldUntil = true, now.Add(Settle)
-	p.Reason = reason + "; held for at most " + Settle.String() + " more, until the alert has seen it"
+	p.Reason = reason + "; held for at most " + catalog.Duration(Settle).String() + " more, until the alert has seen it"
 	return p, true
 }
 

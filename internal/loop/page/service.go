@@ -57,7 +57,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	pol := c.PolicyFor(a.Service)
 	p := Page{
 		ID: ID(id.New("pg", now)), Group: a.Group, Service: a.Service, Severity: a.Severity, State: Open,
-		Title: a.Service + ": " + a.Reason, Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
+		Title: a.Service + " burns its error budget", Context: a.Reason, Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
 	}
 	var hold time.Duration
 	if pol != nil {
@@ -68,11 +68,11 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		return s.tell(ctx, tx, p, KindOpened, now)
 	}
 	p.State, p.HeldUntil, p.ReleasedAt = Held, now.Add(hold), time.Time{}
-	p.Reason = fmt.Sprintf("held for at most %s: a low-risk runbook may fix it first", hold)
+	p.Reason = fmt.Sprintf("held for at most %s: a low-risk runbook may fix it first", catalog.Duration(hold))
 	if err := tx.SavePage(ctx, p); err != nil {
 		return err
 	}
-	r := Release{Group: p.Group, Reason: fmt.Sprintf("held for %s and not fixed", hold)}
+	r := Release{Group: p.Group, Reason: fmt.Sprintf("held for %s and not fixed", catalog.Duration(hold))}
 	if err := tx.Enqueue(ctx, job.New(jobRelease, string(p.Group), p.HeldUntil, r)); err != nil {
 		return err
 	}

@@ -188,7 +188,7 @@ func TestHeldPageIsReleasedWhenItsTimeIsOver(t *testing.T) {
 	w.For(time.Second)
 	w.want("when over", w.told(), []string{"mira+2"})
 	p = w.only()
-	if p.State != page.Open || p.Reason != "held for 2m0s and not fixed" || !p.ReleasedAt.Equal(t0.Add(2*time.Minute)) {
+	if p.State != page.Open || p.Reason != "held for 2m and not fixed" || !p.ReleasedAt.Equal(t0.Add(2*time.Minute)) {
 		t.Errorf("%+v", p)
 	}
 	w.For(time.Hour)

@@ -3,6 +3,8 @@ package slo
 import (
 	"fmt"
 	"time"
+
+	"nightkeeper/internal/loop/catalog"
 )
 
 // Class says what an alert asks for.
@@ -87,16 +89,16 @@ func Read(l *Ledger, r Rule, budget float64, since, now time.Time) Reading {
 func (r Reading) Fires() (bool, string) {
 	switch {
 	case r.Long.Bad() < MinBad:
-		return false, fmt.Sprintf("%d bad events in %s, fewer than %d", r.Long.Bad(), r.Rule.Long, MinBad)
+		return false, fmt.Sprintf("%d bad events in %s, fewer than %d", r.Long.Bad(), catalog.Duration(r.Rule.Long), MinBad)
 	case r.BurnLong < r.Rule.Factor:
-		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnLong, r.Rule.Long, r.Rule.Factor)
+		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnLong, catalog.Duration(r.Rule.Long), r.Rule.Factor)
 	case r.BurnShort < r.Rule.Factor:
-		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnShort, r.Rule.Short, r.Rule.Factor)
+		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnShort, catalog.Duration(r.Rule.Short), r.Rule.Factor)
 	case r.BurnNow < r.Rule.Factor:
-		return false, fmt.Sprintf("burn %.1f over the last %s is under %.1f: it has stopped", r.BurnNow, r.Rule.Recent, r.Rule.Factor)
+		return false, fmt.Sprintf("burn %.1f over the last %s is under %.1f: it has stopped", r.BurnNow, catalog.Duration(r.Rule.Recent), r.Rule.Factor)
 	}
 	return true, fmt.Sprintf("budget burns %.1f times too fast over %s and %.1f over %s: %d of %d events bad",
-		r.BurnLong, r.Rule.Long, r.BurnShort, r.Rule.Short, r.Long.Bad(), r.Long.Total)
+		r.BurnLong, catalog.Duration(r.Rule.Long), r.BurnShort, catalog.Duration(r.Rule.Short), r.Long.Bad(), r.Long.Total)
 }
 
 // Calm reports whether events over a window are within the objective: traffic is there, and no more of it is bad than

@@ -45,10 +45,10 @@ func TestFiresSaysWhy(t *testing.T) {
 			t.Errorf("fires %v because %q, want %v, %q", got, why, want, reason)
 		}
 	}
-	f(func(*Reading) {}, true, "budget burns 20.0 times too fast over 1h0m0s and 30.0 over 5m0s: 20 of 100 events bad")
-	f(func(r *Reading) { r.Long = Counts{91, 100} }, false, "9 bad events in 1h0m0s, fewer than 10")
-	f(func(r *Reading) { r.BurnLong = 14.3 }, false, "burn 14.3 over 1h0m0s is under 14.4")
-	f(func(r *Reading) { r.BurnShort = 14.3 }, false, "burn 14.3 over 5m0s is under 14.4")
+	f(func(*Reading) {}, true, "budget burns 20.0 times too fast over 1h and 30.0 over 5m: 20 of 100 events bad")
+	f(func(r *Reading) { r.Long = Counts{91, 100} }, false, "9 bad events in 1h, fewer than 10")
+	f(func(r *Reading) { r.BurnLong = 14.3 }, false, "burn 14.3 over 1h is under 14.4")
+	f(func(r *Reading) { r.BurnShort = 14.3 }, false, "burn 14.3 over 5m is under 14.4")
 	f(func(r *Reading) { r.BurnNow = 1 }, false, "it has stopped")
 	f(func(r *Reading) { r.BurnLong, r.BurnShort, r.BurnNow = 14.4, 14.4, 14.4 }, true, "budget burns")
 }
