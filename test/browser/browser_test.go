@@ -180,13 +180,3 @@ func (b *browser) accessible(where string) {
 		b.t.Errorf("%s: %s", where, v)
 	}
 }
-
-// fileName makes a path a file name.
-func fileName(path string) string {
-	path, _, _ = strings.Cut(path, "?")
-	name := strings.Trim(strings.ReplaceAll(path, "/", "-"), "-")
-	if name == "" {
-		return "now"
-	}
-	return name
-}
