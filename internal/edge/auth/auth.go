@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -96,7 +97,7 @@ type Service struct {
 	log   *slog.Logger
 	hash  chan struct{} // at most two password hashes at a time: each takes 19 MiB
 	mu    sync.Mutex
-	tries map[string][]time.Time // failed sign-ins of the last window, by name and by address
+	tries map[string][]time.Time // sign-ins of the last window that were not good, by name and by address
 }
 
 // New returns a service.
@@ -133,19 +134,24 @@ func (s *Service) First(ctx context.Context, name, password string) (secret stri
 // SignIn checks a password and returns the secret of a session.
 func (s *Service) SignIn(ctx context.Context, name, password, remote string) (string, time.Time, error) {
 	now := s.now()
-	if !s.allow(now, "name "+name, "addr "+remote) {
+	keys := []string{"name " + name, "addr " + remote}
+	// A try counts as failed until it is known to be good: many at once would slip through otherwise.
+	if !s.try(now, keys) {
 		return "", time.Time{}, errs.New(errs.Denied, "too many failed sign-ins; try again in five minutes")
 	}
 	a, err := s.store.Account(ctx, name)
 	if err != nil && !errs.Is(err, errs.NotFound) {
+		s.forgive(now, keys)
 		return "", time.Time{}, err
 	}
 	ok, err := s.verify(ctx, a.Password, password)
+	if err != nil || ok {
+		s.forgive(now, keys)
+	}
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	if !ok {
-		s.failed(now, "name "+name, "addr "+remote)
 		s.log.Warn("sign-in refused", "account", name, "remote", remote)
 		return "", time.Time{}, errs.New(errs.Denied, "name or password is wrong")
 	}
@@ -226,36 +232,36 @@ func Hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *Service) allow(now time.Time, keys ...string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range keys {
-		kept := s.tries[k][:0]
-		for _, t := range s.tries[k] {
-			if now.Sub(t) < tryWindow {
-				kept = append(kept, t)
-			}
-		}
-		if len(kept) == 0 {
-			delete(s.tries, k)
-			continue
-		}
-		s.tries[k] = kept
-		if len(kept) >= maxTries {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *Service) failed(now time.Time, keys ...string) {
+// try counts a sign-in under every key, and refuses it when one of them has had too many.
+func (s *Service) try(now time.Time, keys []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.tries) > 10_000 {
 		clear(s.tries)
 	}
 	for _, k := range keys {
+		s.tries[k] = slices.DeleteFunc(s.tries[k], func(t time.Time) bool { return now.Sub(t) >= tryWindow })
+		if len(s.tries[k]) >= maxTries {
+			return false
+		}
+	}
+	for _, k := range keys {
 		s.tries[k] = append(s.tries[k], now)
+	}
+	return true
+}
+
+// forgive takes one try back.
+func (s *Service) forgive(at time.Time, keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range keys {
+		if i := slices.Index(s.tries[k], at); i >= 0 {
+			s.tries[k] = slices.Delete(s.tries[k], i, i+1)
+		}
+		if len(s.tries[k]) == 0 {
+			delete(s.tries, k)
+		}
 	}
 }
 

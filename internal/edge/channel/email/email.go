@@ -46,12 +46,12 @@ func (c *Channel) Send(ctx context.Context, m page.Message) (string, error) {
 	msg.SetMessageIDWithValue(string(m.Notification) + "@nightkeeper")
 	msg.SetDateWithValue(m.At)
 	msg.SetBodyString(mail.TypeTextPlain, body(m))
-	client, err := c.client()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	client, err := c.client(ctx)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
 	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
 		var se *mail.SendError
 		if errors.As(err, &se) && !se.IsTemp() && se.ErrorCode() >= 500 {
@@ -62,7 +62,12 @@ func (c *Channel) Send(ctx context.Context, m page.Message) (string, error) {
 	return "accepted by " + c.cfg.Host, nil
 }
 
-func (c *Channel) client() (*mail.Client, error) {
+// client returns a client whose every read and write ends before ctx does: the library heeds ctx only while it dials.
+func (c *Channel) client(ctx context.Context) (*mail.Client, error) {
+	patience := 15 * time.Second
+	if end, ok := ctx.Deadline(); ok {
+		patience = max(min(patience, time.Until(end)), time.Millisecond)
+	}
 	policy := mail.TLSOpportunistic
 	switch c.cfg.TLS {
 	case "mandatory":
@@ -70,7 +75,7 @@ func (c *Channel) client() (*mail.Client, error) {
 	case "none":
 		policy = mail.NoTLS
 	}
-	opts := []mail.Option{mail.WithPort(c.cfg.Port), mail.WithTLSPolicy(policy), mail.WithTimeout(15 * time.Second)}
+	opts := []mail.Option{mail.WithPort(c.cfg.Port), mail.WithTLSPolicy(policy), mail.WithTimeout(patience)}
 	if c.cfg.User != "" {
 		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(c.cfg.User), mail.WithPassword(c.cfg.Password))
 	}
@@ -91,5 +96,5 @@ func body(m page.Message) string {
 
 func firstLine(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
-	return s
+	return strings.TrimSpace(s)
 }

@@ -46,6 +46,8 @@ func (c *Channel) Send(ctx context.Context, m page.Message) (string, error) {
 		"Content-Type": "application/json", "Nightkeeper-Signature": "t=" + t + ",v1=" + Sign(c.key, t, body), "Idempotency-Key": string(m.Notification),
 	}, body)
 	switch {
+	case errs.Is(err, errs.Denied): // an address that is not allowed will not be the next time either
+		return "", errs.Wrap(err, errs.Invalid, "%s", errs.Message(err))
 	case err != nil:
 		return "", fmt.Errorf("post the page: %w", err)
 	case status >= 200 && status < 300:
