@@ -100,8 +100,12 @@ func (s *Service) silent(from, to time.Time) bool {
 	return true
 }
 
-// search is how far before an incident its onset is looked for.
-const search = 10 * time.Minute
+// search is how far before an incident its onset is looked for, and minSlow how many requests a bucket must have before
+// it can be called slow: of a few, one is always the slowest.
+const (
+	search  = 10 * time.Minute
+	minSlow = 5
+)
 
 // onset returns when the trouble began: the first bucket from which on the service that alerted first fails or is slow
 // without a pause of three buckets. What is normal is learned from the better half of the time before.
@@ -130,7 +134,7 @@ func (s *Service) onset(i Incident) time.Time {
 	share, limit := errors[len(errors)/3]+0.02, max(2*usually, usually+100*time.Millisecond)
 	first, calm := len(points)-1, 0
 	for k := len(points) - 1; k >= 0 && calm < 3; k-- {
-		if p := points[k]; p.Requests > 0 && (p.ErrorShare() > share || p.Quantile(0.9) > limit) {
+		if p := points[k]; (p.Errors > 1 && p.ErrorShare() > share) || (p.Requests >= minSlow && p.Quantile(0.9) > limit) {
 			first, calm = k, 0
 		} else {
 			calm++

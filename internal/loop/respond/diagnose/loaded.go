@@ -51,11 +51,14 @@ func storm(c *cast, n *node, f *finding) {
 	}
 }
 
+// minUsual is how much of the time before must be known to say how much traffic is usual.
+const minUsual = 20 * time.Second
+
 // surge: customers send a service far more requests than usual. Requests of other services do not count: more of those
 // come from a surge further up, or from repeats there.
 func surge(c *cast, n *node) *finding {
 	roots, expected := float64(n.During.Roots), float64(n.Before.Roots)*c.ratio
-	if n.Before.Requests < minEvents || roots < 20 {
+	if n.Before.Requests < minEvents || roots < 20 || c.BeforeSpan < minUsual {
 		return nil
 	}
 	_, first := n.firsts()
