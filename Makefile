@@ -34,7 +34,7 @@ screenshots: ## make the pictures of docs/ from the real pages
 	scripts/screenshots.sh
 
 generate: ## pages from .templ files
-	go tool templ generate
+	cd internal/edge/web/ui && go tool templ generate
 
 lists: ## docs/flow.txt and the calls in docs/api.md from the code
 	go test ./internal -run TestFlow -update

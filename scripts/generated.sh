@@ -8,7 +8,7 @@ mkdir -p "$copy/$ui" build
 cp $ui/*.templ "$copy/$ui/"
 go build -o build/templ github.com/a-h/templ/cmd/templ
 templ=$PWD/build/templ
-(cd "$copy" && "$templ" generate -log-level error)
+(cd "$copy/$ui" && "$templ" generate -log-level error)
 bad=0
 for f in "$copy/$ui"/*_templ.go; do
   if ! cmp -s "$f" "$ui/$(basename "$f")"; then
