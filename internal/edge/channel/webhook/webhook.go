@@ -6,11 +6,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
-
-	"encoding/json"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/page"
