@@ -29,6 +29,17 @@ type Impact struct {
 	Currency     string  `json:"currency,omitempty"`
 }
 
+// atLeast returns the larger figures of two looks: the live picture remembers an hour, and what was lost stays lost.
+func (i Impact) atLeast(o Impact) Impact {
+	if o.LostRequests > i.LostRequests {
+		i.LostRequests, i.Revenue = o.LostRequests, o.Revenue
+	}
+	if i.Currency == "" {
+		i.Currency = o.Currency
+	}
+	return i
+}
+
 // Incident is a group of alerts that people and runbooks work on.
 type Incident struct {
 	ID         ID                  `json:"id"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/observe"
 	"nightkeeper/internal/loop/observe/graph"
+	"nightkeeper/internal/loop/page"
 	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/respond/diagnose"
 )
@@ -45,8 +47,16 @@ func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Tim
 		return s.open(ctx, tx, a, now)
 	case err != nil:
 		return err
-	case slices.Contains(i.Alerts, a.ID):
-		return nil
+	case slices.Contains(i.Alerts, a.ID) && i.Open():
+		if !a.Severity.Worse(i.Severity) {
+			return nil
+		}
+		was := i.Severity
+		i.Severity = a.Severity
+		if err := tx.SaveIncident(ctx, i); err != nil {
+			return err
+		}
+		return s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s instead of %s: %s", i.Severity, was, a.Reason), now)
 	}
 	next, reopened := i.attach(a, now)
 	kind, text := KindJoined, fmt.Sprintf("%s burns too and belongs here", a.Service)
@@ -92,8 +102,8 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 // commander returns who commands now: whoever is on the schedule labelled role=commander.
 func (s *Service) commander(now time.Time) string {
 	c := s.Catalog()
-	for _, sch := range c.Schedules {
-		if sch.Labels["role"] == "commander" {
+	for _, name := range slices.Sorted(maps.Keys(c.Schedules)) {
+		if sch := c.Schedules[name]; sch.Labels["role"] == "commander" {
 			if sh, err := rota.At(sch, now); err == nil {
 				return sh.Person
 			}
@@ -127,7 +137,7 @@ func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
 		if i.Reopened == 0 {
 			i.OnsetAt = scene.Onset
 		}
-		i.Affected, i.Impact = union(i.Affected, affected), impact
+		i.Affected, i.Impact = union(i.Affected, affected), i.Impact.atLeast(impact)
 		if !i.Named() {
 			i.Diagnosis = d
 		}
@@ -251,6 +261,9 @@ func (s *Service) Resolve(ctx context.Context, incident ID, by, reason string, n
 		}
 		if !i.Open() {
 			return errs.New(errs.Conflict, "%s is already resolved", incident)
+		}
+		if err := tx.Enqueue(ctx, page.ResolveJob(page.Resolve{Group: i.Group, Reason: by + " resolved " + string(i.ID) + ": " + reason}, now)); err != nil {
+			return err
 		}
 		return s.resolve(ctx, tx, i, by, reason, now)
 	})

@@ -30,12 +30,12 @@ func Run(s Scene) Diagnosis {
 }
 
 // Scores that matter: under leastScore a finding is not worth a line, from explains on it explains what its callers
-// suffer, and from clear on it may be believed at once when nothing else comes near.
+// suffer, and from sure on it may be believed at once when nothing else comes near.
 const (
 	leastScore = 0.15
 	explains   = 0.3
 	likely     = 0.4
-	clear      = 0.55
+	sure       = 0.55
 	ahead      = 1.15
 )
 
@@ -135,7 +135,7 @@ func confidence(xs []Suspect) Confidence {
 	switch {
 	case len(xs) == 0:
 		return Low
-	case xs[0].Score >= clear && (len(xs) == 1 || xs[0].Score >= ahead*xs[1].Score):
+	case xs[0].Score >= sure && (len(xs) == 1 || xs[0].Score >= ahead*xs[1].Score):
 		return High
 	case xs[0].Score >= likely:
 		return Medium
