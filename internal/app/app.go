@@ -45,6 +45,7 @@ type App struct {
 	otlp   *otlp.Server
 	web    *web.Server
 	phases phases
+	swept  atomic.Bool // whether faults of an earlier life are gone
 }
 
 // New checks the options and returns a program that does not run yet.
@@ -90,6 +91,9 @@ func (a *App) URL() string { return "http://" + a.web.Addr().String() }
 
 // GRPCAddr returns where OTLP over gRPC is taken.
 func (a *App) GRPCAddr() net.Addr { return a.otlp.Addr() }
+
+// OTLPAddr returns where OTLP over HTTP is taken.
+func (a *App) OTLPAddr() net.Addr { return a.otlp.HTTPAddr() }
 
 // BaseURL returns how people reach the pages.
 func (a *App) BaseURL() string {
@@ -209,26 +213,44 @@ const (
 // openAccounts makes the first account and a token for the command line on this machine.
 func (a *App) openAccounts(ctx context.Context) error {
 	a.auth = auth.New(accounts{a.db}, a.opts.Now, a.opts.Log)
-	password, made, err := a.auth.First(ctx, "admin", a.opts.AdminPassword)
-	if err != nil {
-		return fmt.Errorf("first account: %w", err)
+	if err := a.firstAccount(ctx); err != nil {
+		return err
 	}
-	if !made {
+	path := filepath.Join(a.opts.DataDir, tokenFile)
+	if _, err := os.Stat(path); err == nil {
 		return nil
-	}
-	if a.opts.AdminPassword == "" {
-		path := filepath.Join(a.opts.DataDir, passwordFile)
-		if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
-			return fmt.Errorf("write first password: %w", err)
-		}
-		a.opts.Log.Info("first start: sign in as admin; the password is in a file", "file", path)
 	}
 	token, err := a.auth.CreateToken(ctx, auth.User{Name: "admin", Role: auth.Admin}, "command line on this machine", auth.All)
 	if err != nil {
 		return fmt.Errorf("first token: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(a.opts.DataDir, tokenFile), []byte(token+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write first token: %w", err)
+	}
+	return nil
+}
+
+// firstAccount makes the first account. Its password is in its file before the account exists: a start that is broken
+// off in between locks nobody out.
+func (a *App) firstAccount(ctx context.Context) error {
+	path := filepath.Join(a.opts.DataDir, passwordFile)
+	password := a.opts.AdminPassword
+	if password == "" {
+		some, err := a.auth.Any(ctx)
+		if err != nil || some {
+			return err
+		}
+		password = id.Secret()[:20]
+		if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
+			return fmt.Errorf("write first password: %w", err)
+		}
+	}
+	_, made, err := a.auth.First(ctx, "admin", password)
+	if err != nil {
+		return fmt.Errorf("first account: %w", err)
+	}
+	if made && a.opts.AdminPassword == "" {
+		a.opts.Log.Info("first start: sign in as admin; the password is in a file", "file", path)
 	}
 	return nil
 }

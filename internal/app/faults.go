@@ -3,17 +3,25 @@ package app
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"nightkeeper/internal/edge/inject"
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/prevent"
 )
 
 // faultAPI makes the faults of experiments through the fault API of a service's control address.
-type faultAPI struct{ holder *inject.Holder }
+type faultAPI struct {
+	holder *inject.Holder
+	swept  *atomic.Bool // whether everything that an earlier life left behind is gone
+}
 
 // Start injects a fault that ends by itself.
 func (f faultAPI) Start(ctx context.Context, x prevent.Fault) (prevent.Held, error) {
+	if !f.swept.Load() {
+		return nil, errs.New(errs.Unavailable, "a fault of an earlier experiment is still being ended")
+	}
 	base := strings.TrimSuffix(x.Control, "/")
 	if i := strings.Index(base, "/services/"); i >= 0 {
 		base = base[:i]

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"nightkeeper/internal/edge/store"
@@ -15,6 +16,7 @@ const (
 	tickEvery   = time.Second
 	flushEvery  = time.Second
 	policyEvery = 5 * time.Second
+	asideEvery  = 30 * time.Second
 	trimEvery   = time.Hour
 )
 
@@ -23,14 +25,16 @@ func (a *App) loops() []life.Part {
 	log, now := a.opts.Log, a.opts.Now
 	p := a.phases
 	loop := func(name string, run func(ctx context.Context) error) life.Part { return life.Loop(name, log, run) }
+	var aside []life.Part
 	follower := func(name string, h store.Handlers) life.Part {
+		aside = append(aside, a.every("facts that "+name+" set aside", asideEvery, func(ctx context.Context) error { return a.db.RetryAside(ctx, name, h, now) }))
 		return loop("follow "+name, func(ctx context.Context) error { return a.db.Follow(ctx, name, h, now, log) })
 	}
 	all := store.Timers{}
 	timers(all, p.page.Timers())
 	timers(all, p.remediate.Timers())
 	timers(all, p.learn.Timers())
-	return []life.Part{
+	parts := []life.Part{
 		follower("page", follow(p.page.Follows())),
 		follower("respond", follow(p.respond.Follows())),
 		follower("remediate", follow(p.remediate.Follows())),
@@ -47,7 +51,9 @@ func (a *App) loops() []life.Part {
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
 		a.every("budget policy", policyEvery, func(ctx context.Context) error { return p.prevent.Tick(ctx, now()) }),
 		a.every("live picture", graph.Width, a.snapshot),
+		loop("faults of an earlier life", a.sweepFaults),
 	}
+	return append(parts, aside...)
 }
 
 func (a *App) tasks(name string, ts job.Tasks, width int) life.Part {
@@ -79,14 +85,31 @@ func (a *App) snapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, b := range buckets {
-		if a.rollup == nil {
-			break
-		}
-		if err := a.rollup.Append(now, b); err != nil {
-			return err
+		if a.rollup != nil {
+			failed = append(failed, a.rollup.Append(now, b))
 		}
 	}
 	_, _, err = a.host.WriteSamples(ctx, a.graph.Series(now))
-	return err
+	return errors.Join(append(failed, err)...)
+}
+
+// sweepFaults ends what experiments of an earlier life left behind, and tries until nothing is left; until then no
+// experiment starts.
+func (a *App) sweepFaults(ctx context.Context) error {
+	for ctx.Err() == nil {
+		_, err := a.phases.holder.Sweep(ctx)
+		if err == nil {
+			a.swept.Store(true)
+			<-ctx.Done()
+			return nil
+		}
+		a.opts.Log.Error("a fault of an earlier experiment could not be ended; it is tried again", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(asideEvery):
+		}
+	}
+	return nil
 }

@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -32,12 +35,12 @@ type phases struct {
 }
 
 // buildPhases gives every phase what it needs.
-func (a *App) buildPhases(ctx context.Context) error {
+func (a *App) buildPhases(context.Context) error {
 	o := a.opts
 	a.action = httpaction.New(httpaction.Config{Allow: o.AllowOutgoing, Log: o.Log})
 	p := &a.phases
 	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, Log: o.Log})
-	p.page = page.New(page.Config{Store: a.db.Page(), Catalog: a.Catalog, Channels: a.channels(), BaseURL: a.BaseURL, Key: a.key, Now: o.Now, Log: o.Log})
+	p.page = page.New(page.Config{Store: a.db.Page(), Catalog: a.Catalog, Channels: a.channels(), BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{
 		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{a.action}, Telemetry: a.host, Graph: a.graph,
@@ -52,20 +55,26 @@ func (a *App) buildPhases(ctx context.Context) error {
 	}
 	p.holder = holder
 	p.prevent = prevent.New(prevent.Config{
-		Store: a.db.Prevent(), Catalog: a.Catalog, Detect: p.detect, Respond: p.respond, Learn: p.learn, Injector: faultAPI{holder}, Now: o.Now, Log: o.Log,
+		Store: a.db.Prevent(), Catalog: a.Catalog, Detect: p.detect, Respond: p.respond, Learn: p.learn, Injector: faultAPI{holder, &a.swept}, Now: o.Now, Log: o.Log,
 	})
-	// Faults of an earlier life end before anything else happens.
-	if _, err := holder.Sweep(ctx); err != nil {
-		o.Log.Error("a fault of an earlier experiment could not be ended; it is tried again", "error", err)
-	}
 	return nil
 }
 
-func (a *App) stopPhases(ctx context.Context) error { return a.phases.holder.Stop(ctx) }
+// stopPhases writes what was counted since the last flush, and ends every fault.
+func (a *App) stopPhases(ctx context.Context) error {
+	return errors.Join(a.phases.detect.Flush(ctx), a.phases.holder.Stop(ctx))
+}
+
+// subkey returns a key for one purpose, so that giving it away gives nothing else away.
+func (a *App) subkey(purpose string) []byte {
+	m := hmac.New(sha256.New, a.key)
+	m.Write([]byte(purpose))
+	return m.Sum(nil)
+}
 
 // channels returns every channel that is configured: one line each.
 func (a *App) channels() []page.Channel {
-	out := []page.Channel{webhook.New(a.post, a.key, a.opts.Now)}
+	out := []page.Channel{webhook.New(a.post, a.subkey("webhook"), a.opts.Now)}
 	if a.opts.SMTP.Host != "" {
 		out = append(out, email.New(a.opts.SMTP))
 	}

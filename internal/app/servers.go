@@ -28,7 +28,7 @@ func (a *App) servers() []life.Part {
 // the scope intake.
 func (a *App) startOTLP(ctx context.Context) (err error) {
 	cfg := otlp.Config{GRPCAddr: a.opts.GRPCAddr, HTTPAddr: a.opts.OTLPAddr, Log: a.opts.Log,
-		Sink: sink{a.phases.detect, a.graph, a.host}}
+		Sink: sink{a.phases.detect, a.graph, a.host, a.opts.Now}}
 	if !loopback(a.opts.GRPCAddr) || !loopback(a.opts.OTLPAddr) {
 		cfg.Authorize = a.intakeToken
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -19,11 +20,40 @@ type sink struct {
 	detect *detect.Service
 	graph  *graph.Live
 	host   *telemetry.Host
+	now    func() time.Time
+}
+
+// oldest is how far back anything is counted.
+const oldest = 90 * 24 * time.Hour
+
+// arrived returns spans as they are counted: one that claims to end in the future ended now, and one that is older than
+// anything counted is left out. Buckets of a time to come would push out those of today, and blind every alert.
+func arrived(spans []observe.Span, now time.Time) []observe.Span {
+	var out []observe.Span // a copy, made when the first clock is wrong
+	for i := range spans {
+		end := spans[i].Start.Add(spans[i].Duration)
+		ahead, ancient := end.After(now), end.Before(now.Add(-oldest))
+		if out == nil && (ahead || ancient) {
+			out = append(make([]observe.Span, 0, len(spans)), spans[:i]...)
+		}
+		if out == nil || ancient {
+			continue
+		}
+		out = append(out, spans[i])
+		if ahead {
+			out[len(out)-1].Start = now.Add(-spans[i].Duration)
+		}
+	}
+	if out == nil {
+		return spans
+	}
+	return out
 }
 
 func (s sink) Spans(ctx context.Context, spans []observe.Span) (int, string, error) {
-	s.detect.Count(spans)
-	s.graph.Observe(spans)
+	counted := arrived(spans, s.now())
+	s.detect.Count(counted)
+	s.graph.Observe(counted)
 	rejected, reason, err := s.host.WriteSpans(ctx, spans)
 	if err != nil {
 		return len(spans), "counted but not stored: " + errs.Message(err), nil

@@ -114,6 +114,12 @@ const (
 	tryWindow = 5 * time.Minute
 )
 
+// Any reports whether there is an account.
+func (s *Service) Any(ctx context.Context) (bool, error) {
+	as, err := s.store.Accounts(ctx)
+	return len(as) > 0, err
+}
+
 // First makes the first account when there is none, with the given password or a fresh one, which is returned. made is
 // false when accounts exist already.
 func (s *Service) First(ctx context.Context, name, password string) (secret string, made bool, err error) {

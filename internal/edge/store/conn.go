@@ -9,13 +9,13 @@ import (
 
 // conn is a transaction as statements see it. Text goes in as both databases can hold it.
 type conn struct {
-	tx     *sql.Tx
-	shared bool // others' changes are in it too: a caller who leaves must not break it off, which is what drivers do
+	tx    *sql.Tx
+	batch context.Context // set when others' changes are in it too: a caller who leaves must not break it off, which is what drivers do
 }
 
 func (c conn) ctx(ctx context.Context) context.Context {
-	if c.shared {
-		return context.WithoutCancel(ctx)
+	if c.batch != nil {
+		return c.batch
 	}
 	return ctx
 }

@@ -143,7 +143,7 @@ type StuckJob struct {
 
 // Stuck returns the jobs that were given up.
 func (t *Tx) Stuck(ctx context.Context) ([]StuckJob, error) {
-	rows, err := t.tx.QueryContext(ctx, "select id, kind, key, due_at, attempts, error from jobs where stuck = 1 order by due_at limit 1000")
+	rows, err := t.tx.QueryContext(ctx, "select id, kind, key, due_at, args, attempts, error from jobs where stuck = 1 order by due_at limit 1000")
 	if err != nil {
 		return nil, err
 	}
@@ -152,8 +152,12 @@ func (t *Tx) Stuck(ctx context.Context) ([]StuckJob, error) {
 	for rows.Next() {
 		var s StuckJob
 		var due int64
-		if err := rows.Scan(&s.ID, &s.Kind, &s.Key, &due, &s.Attempts, &s.Error); err != nil {
+		var args sql.NullString
+		if err := rows.Scan(&s.ID, &s.Kind, &s.Key, &due, &args, &s.Attempts, &s.Error); err != nil {
 			return nil, err
+		}
+		if args.Valid {
+			s.Args = []byte(args.String)
 		}
 		s.DueAt = fromMicros(due)
 		out = append(out, s)

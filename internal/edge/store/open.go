@@ -143,6 +143,19 @@ func (db *DB) Close() error {
 // Dialect returns "sqlite" or "postgres".
 func (db *DB) Dialect() string { return db.dialect.name }
 
+// isAway reports whether the database itself is in trouble: no space, no disk, locked for too long.
+func isAway(err error) bool {
+	var sq *sqlite.Error
+	if !errors.As(err, &sq) {
+		return false
+	}
+	switch sq.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM:
+		return true
+	}
+	return false
+}
+
 // isConflict reports whether a unique constraint refused a row.
 func isConflict(err error) bool {
 	var pg *pgconn.PgError

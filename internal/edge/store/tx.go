@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
@@ -28,6 +29,9 @@ type update struct {
 	done chan error
 	err  error
 }
+
+// batchLimit is how long one transaction may take before it is given up.
+const batchLimit = 20 * time.Second
 
 // maxBatch bounds how many closures share one commit.
 const maxBatch = 256
@@ -120,8 +124,10 @@ func (db *DB) commit(batch []*update) {
 }
 
 func (db *DB) runBatch(batch []*update) (kick bool, err error) {
-	// The batch is not cancelled by one caller: the others' changes are in it.
-	ctx := context.Background()
+	// The batch is not cancelled by one caller: the others' changes are in it. A database that does not answer must not
+	// hold everybody for ever.
+	ctx, cancel := context.WithTimeout(context.Background(), batchLimit)
+	defer cancel()
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return false, unavailable(err)
@@ -139,7 +145,7 @@ func (db *DB) runBatch(batch []*update) (kick bool, err error) {
 		if _, err := tx.ExecContext(ctx, "savepoint one"); err != nil {
 			return false, unavailable(err)
 		}
-		t := &Tx{db: db, tx: conn{tx: tx, shared: true}}
+		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx}}
 		if u.err = t.run(ctx, u.fn); u.err != nil {
 			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
 				return false, unavailable(err)
@@ -181,6 +187,8 @@ func sqlError(err error) error {
 		return nil
 	case isConflict(err):
 		return errs.Wrap(err, errs.Conflict, "somebody else changed the same thing")
+	case isAway(err):
+		return errs.Wrap(err, errs.Unavailable, "the database cannot do it at the moment")
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -87,7 +88,7 @@ func (db *DB) fireOne(ctx context.Context, kinds []string, timers Timers, now ti
 	}
 	log.Error("timer failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)
 	return true, db.Update(ctx, func(t *Tx) error {
-		return t.Retry(ctx, j.ID, now.Add(job.Backoff(j.Attempts+1)), j.Attempts+1 >= job.MaxAttempts, errs.Message(err))
+		return t.Retry(ctx, j.ID, now.Add(job.Backoff(j.Attempts+1)), false, err.Error())
 	})
 }
 
@@ -206,11 +207,42 @@ func runGuarded(ctx context.Context, task job.Task, j job.Job) (err error) {
 	return task(ctx, j)
 }
 
+// RetryAside offers the facts that a follower set aside to it again: what kept it from them may have been mended since.
+func (db *DB) RetryAside(ctx context.Context, name string, handlers Handlers, now func() time.Time) error {
+	var aside []StuckJob
+	err := db.View(ctx, func(t *Tx) (err error) { aside, err = t.Stuck(ctx); return err })
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, j := range aside {
+		if j.Kind != "follow."+name {
+			continue
+		}
+		failed = append(failed, db.Update(ctx, func(t *Tx) error {
+			e, err := job.Decode[event.Event](j.Job)
+			if err != nil {
+				return err
+			}
+			h := handlers[e.Kind]
+			if h == nil {
+				return fmt.Errorf("nothing follows %s any more", e.Kind)
+			}
+			if err := h(ctx, t, e, now()); err != nil {
+				return err
+			}
+			return t.Done(ctx, j.ID)
+		}))
+	}
+	return errors.Join(failed...)
+}
+
 // maxFollow is how often a fact is offered to a follower that fails before it is set aside as a stuck job.
 const maxFollow = 6
 
 // Follow hands facts to handlers in order until ctx ends. The cursor moves in the transaction of the handler. A fact
-// whose handler keeps failing is set aside where people can see it, so that it does not hold up every fact behind it.
+// whose handler keeps failing is set aside where people can see it, so that it does not hold up every fact behind it; see
+// RetryAside.
 func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now func() time.Time, log *slog.Logger) error {
 	kinds := slices.Sorted(maps.Keys(handlers))
 	for ctx.Err() == nil {

@@ -57,7 +57,7 @@ func (h *Host) runOnce(ctx context.Context) error {
 		"--min-free-bytes", strconv.FormatInt(h.cfg.MinFreeBytes, 10),
 		"--memory-bytes", strconv.FormatInt(h.cfg.MemoryBytes, 10),
 	)...)
-	cmd.Env = append(os.Environ(), h.cfg.Env...)
+	cmd.Env = append(harmless(os.Environ()), h.cfg.Env...)
 	var lastWords tail
 	cmd.Stderr = &lastWords
 	cmd.WaitDelay = time.Second
@@ -195,4 +195,17 @@ func (t *tail) summary() string {
 		}
 	}
 	return ""
+}
+
+// harmless returns the part of the environment that a child of the engine may see: no passwords and no tokens.
+func harmless(env []string) []string {
+	var out []string
+	for _, v := range env {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		case "PATH", "HOME", "TMPDIR", "TZ", "LANG", "GOCOVERDIR", "GODEBUG", "GOGC", "GOTRACEBACK":
+			out = append(out, v)
+		}
+	}
+	return out
 }

@@ -88,9 +88,9 @@ func severityOf(tier catalog.Tier, r slo.Rule) Severity {
 
 // change is what a tick decides about one SLO.
 type change struct {
-	fire, resolve bool
-	reading       slo.Reading
-	reason        string
+	fire, raise, resolve bool
+	reading              slo.Reading
+	reason               string
 }
 
 // quietAfter is how long an alert without any traffic keeps firing: nothing arriving is not recovery.
@@ -107,6 +107,16 @@ func decide(s *catalog.SLO, l *slo.Ledger, open *Alert, since, now time.Time) ch
 			}
 		}
 		return change{}
+	}
+	// A budget that burned slowly may burn fast by now: the alert gets worse.
+	for _, r := range slo.Rules(s.Window) {
+		if r.Name == open.Reading.Rule.Name {
+			break
+		}
+		worse := slo.Read(l, r, s.Budget(), time.Time{}, now)
+		if ok, why := worse.Fires(); ok {
+			return change{raise: true, reading: worse, reason: why}
+		}
 	}
 	reading := slo.Read(l, open.Reading.Rule, s.Budget(), time.Time{}, now)
 	switch {

@@ -183,6 +183,8 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 				err = s.fire(ctx, cat, o, c, now)
 			}
 			failed = append(failed, err)
+		case c.raise:
+			failed = append(failed, s.raise(ctx, cat, o, *open, c, now))
 		case c.resolve:
 			failed = append(failed, s.resolve(ctx, *open, c.reason, now))
 		}
@@ -235,6 +237,45 @@ func (s *Service) fire(ctx context.Context, cat *catalog.Catalog, o *catalog.SLO
 	return nil
 }
 
+// raise makes a firing alert worse: a faster rule fires now. It is told as a fact of firing again, so that a ticket can
+// become a page.
+func (s *Service) raise(ctx context.Context, cat *catalog.Catalog, o *catalog.SLO, a Alert, c change, now time.Time) error {
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		cur, err := tx.Alert(ctx, a.ID)
+		if err != nil || cur.State != Firing {
+			return err
+		}
+		cur.Reading, cur.Reason = c.reading, c.reason
+		cur.Severity = severityOf(cat.TierOf(o.Service), c.reading.Rule)
+		if err := tx.SaveAlert(ctx, cur); err != nil {
+			return err
+		}
+		groups, err := tx.OpenGroups(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			if g.ID == cur.Group && (cur.Severity.Worse(g.Severity) || !g.QuietAt.IsZero()) {
+				if cur.Severity.Worse(g.Severity) {
+					g.Severity = cur.Severity
+				}
+				g.QuietAt = time.Time{}
+				if err := tx.SaveGroup(ctx, g, false); err != nil {
+					return err
+				}
+			}
+		}
+		e := event.New(KindFired, now, event.System, string(cur.ID), fmt.Sprintf("%s burns its budget faster than before: %s", cur.Service, cur.Reason),
+			Fired{Alert: cur, GroupReason: "it is already part of it"})
+		e.Service, e.Group = cur.Service, string(cur.Group)
+		return tx.Append(ctx, e)
+	})
+	if err != nil {
+		return fmt.Errorf("raise alert %s: %w", a.ID, err)
+	}
+	return nil
+}
+
 func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.Time) error {
 	err := s.Store.Update(ctx, func(tx Tx) error {
 		cur, err := tx.Alert(ctx, a.ID)
@@ -251,8 +292,13 @@ func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.
 			return err
 		}
 		firing, err := tx.Alerts(ctx, cur.Group, true)
-		if err != nil || len(firing) > 0 {
+		if err != nil {
 			return err
+		}
+		// A ticket that still burns keeps nobody awake: only alerts that page keep a group from being calm.
+		pages := slices.ContainsFunc(firing, func(f Alert) bool { return f.Reading.Rule.Class == slo.Page })
+		if pages || (len(firing) > 0 && cur.Reading.Rule.Class == slo.Ticket) {
+			return nil
 		}
 		return s.quiet(ctx, tx, cur.Group, now)
 	})

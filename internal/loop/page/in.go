@@ -15,6 +15,7 @@ const (
 	jobRelease  = "page.release"  // a held page's time is over
 	jobEscalate = "page.escalate" // nobody acknowledged in time
 	jobKeep     = "page.keep"     // a runbook ended well: the page may be held a little longer
+	jobResolve  = "page.resolve"  // a person said that the incident is over
 	jobSend     = "page.send"     // one notification
 )
 
@@ -39,6 +40,17 @@ type Keep struct {
 
 // KeepJob returns the order as a job that is due at once.
 func KeepJob(k Keep, now time.Time) job.Job { return job.New(jobKeep, string(k.Group), now, k) }
+
+// Resolve is the order to end the page of a group.
+type Resolve struct {
+	Group  detect.GroupID `json:"group"`
+	Reason string         `json:"reason"`
+}
+
+// ResolveJob returns the order as a job that is due at once.
+func ResolveJob(r Resolve, now time.Time) job.Job {
+	return job.New(jobResolve, string(r.Group), now, r)
+}
 
 // Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, and a calm
 // group resolves it.
@@ -80,6 +92,13 @@ func (s *Service) Timers() job.Timers[Tx] {
 				return err
 			}
 			return s.keep(ctx, tx, k, now)
+		},
+		jobResolve: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			r, err := job.Decode[Resolve](j)
+			if err != nil {
+				return err
+			}
+			return s.resolve(ctx, tx, r.Group, r.Reason, now)
 		},
 		jobEscalate: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			return s.escalate(ctx, tx, ID(j.Key), now)

@@ -115,6 +115,8 @@ func (s *Service) begin(ctx context.Context, r Run) (_ Run, held Held, err error
 	})
 	if err != nil {
 		s.Log.Warn("fault could not be started", "run", r.ID, "error", err)
+		// Perhaps it failed because the target is really in trouble: alerts about it are wanted again at once.
+		s.Detect.Expect(e.Target, "experiment "+e.Name, s.Now())
 		r, err = s.abort(context.WithoutCancel(ctx), r.ID, Running, "the fault could not be made: "+errs.Message(err), Ending{ByHolder, "it could not be made"})
 		return r, nil, err
 	}

@@ -96,7 +96,7 @@ func (x *stepEffects) Do(ctx context.Context, c script.Call) (script.Result, err
 		if x.run.DryRun {
 			return script.Result{OK: true, Value: map[string]any{"dry_run": true}}, nil
 		}
-		if err := x.s.mayChange(ctx, x.run); err != nil {
+		if err := x.s.mayChange(ctx, x.run, c.Seq); err != nil {
 			return failed(err)
 		}
 	}

@@ -95,8 +95,16 @@ func (s *Service) decideIn(ctx context.Context, tx Tx, runID RunID, seq int, to 
 	return a, tx.Enqueue(ctx, job.New(jobRun, string(runID), now, nil))
 }
 
-// mayChange refuses a change by a run that needs an approval and has none.
-func (s *Service) mayChange(ctx context.Context, r Run) error {
+// mayChange refuses a change when the incident is over, and by a run that needs an approval and does not have it: what
+// counts is the newest one that was asked for before the step.
+func (s *Service) mayChange(ctx context.Context, r Run, seq int) error {
+	i, err := s.Respond.Get(ctx, r.Incident)
+	if err != nil {
+		return err
+	}
+	if !i.Open() {
+		return errs.New(errs.Denied, "%s is over: nothing is changed any more", r.Incident)
+	}
 	if r.Risk == catalog.Low {
 		return nil
 	}
@@ -104,10 +112,14 @@ func (s *Service) mayChange(ctx context.Context, r Run) error {
 	if err != nil {
 		return err
 	}
+	newest := Approval{}
 	for _, a := range as {
-		if a.State == Granted {
-			return nil
+		if a.Seq < seq && a.Seq > newest.Seq {
+			newest = a
 		}
+	}
+	if newest.State == Granted {
+		return nil
 	}
 	return errs.New(errs.Denied, "runbook %s is of %s risk: it may change something only after approve(...) was granted", r.Runbook, r.Risk)
 }

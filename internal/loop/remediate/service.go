@@ -44,8 +44,12 @@ func New(c Config) *Service { return &Service{c} }
 
 // react decides what to do about a named cause.
 func (s *Service) react(ctx context.Context, tx Tx, n respond.Named, now time.Time) error {
+	// The fact may be old: the server was away, and the incident is over.
+	i, err := tx.Incident(ctx, n.Incident.ID)
+	if err != nil || !i.Open() {
+		return ignoreNotFound(err)
+	}
 	p := choose(s.Catalog(), n.Cause, n.Confidence)
-	i := n.Incident
 	runs, err := tx.Runs(ctx, i.ID, 100)
 	if err != nil {
 		return err
@@ -129,7 +133,9 @@ func (s *Service) Start(ctx context.Context, incident respond.ID, runbook string
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(runs, func(o Run) bool { return o.Runbook == runbook && !o.State.Over() && o.DryRun == dry }) {
+		if slices.ContainsFunc(runs, func(o Run) bool {
+			return o.Runbook == runbook && (o.State == Running || o.State == Waiting) && o.DryRun == dry
+		}) {
 			return errs.New(errs.Conflict, "a run of %s for %s is not over yet", runbook, incident)
 		}
 		r, err = s.start(ctx, tx, i, rb, dry, by, now)

@@ -129,6 +129,11 @@ var followTests = []exercise{
 		if s := w.stuck(); len(s) != 1 || s[0].Kind != "follow.f" || s[0].Key != want[1] || s[0].Error != "this one never" {
 			w.Errorf("stuck: %+v", s)
 		}
+		if err := w.db.RetryAside(w.Context(), "f", store.Handlers{"k": mark}, time.Now); err != nil {
+			w.Error(err)
+		}
+		same(w, "handled after it was mended", w.marked(), []string{want[0], want[2], want[1]})
+		same(w, "stuck after it was mended", w.stuck(), nil)
 	}},
 	{"a fact is not given up because the database is away, and nobody asks it all the time", func(w world) {
 		want := w.written(1)

@@ -102,9 +102,10 @@ func (r Reading) Fires() (bool, string) {
 }
 
 // Calm reports whether events over a window are within the objective: traffic is there, and no more of it is bad than
-// the budget allows, two events of grace given.
+// the budget allows, two events of grace given where they are at most a tenth of all.
 func Calm(c Counts, budget float64) bool {
-	return c.Total > 0 && float64(c.Bad()) <= max(2, budget*float64(c.Total))
+	bad := float64(c.Bad())
+	return c.Total > 0 && (bad <= budget*float64(c.Total) || (bad <= 2 && c.BadShare() <= 0.1))
 }
 
 // Budget is how much of an objective's error budget is spent.

@@ -208,7 +208,9 @@ func TestCalm(t *testing.T) {
 	}
 	f(0, 0, false) // nothing arriving is not recovery
 	f(1, 1, true)
-	f(0, 2, true) // two of grace
+	f(0, 2, false)  // everything fails: few requests are no recovery
+	f(18, 20, true) // two of grace, a tenth of all
+	f(17, 19, false)
 	f(0, 3, false)
 	f(1000, 1003, false)
 	f(9990, 10000, true)
