@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"nightkeeper/internal/app"
-	"nightkeeper/internal/app/apptest"
 	"nightkeeper/internal/loop/page"
 )
 
@@ -55,31 +52,4 @@ func TestEngineThatIsKilledCostsNoPage(t *testing.T) {
 	w.Eventually("the engine is back", func() bool {
 		return w.API.Call(http.MethodGet, "/api/v1/logs", nil).Status == http.StatusOK
 	})
-}
-
-// The telemetry directory on a disk of its own that is full from the start.
-func TestFullTelemetryDiskHarmsNothingElse(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
-	disk := filepath.Join(data, "telemetry")
-	if err := os.MkdirAll(disk, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skip("a full disk needs the right to mount a tmpfs:", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	ballast := filepath.Join(disk, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 4<<20-64<<10), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w := apptest.Start(t, apptest.Files{"shop.yaml": apptest.Catalog("checkout")}, func(o *app.Options) { o.DataDir = data })
-	t.Cleanup(func() { _ = os.Remove(ballast) }) // room again, before the program stops
-	w.Outage("checkout")
-	e := w.API.Await(page.KindOpened, 0)
-	w.API.Post(fmt.Sprintf("/api/v1/pages/%s/ack", e.Subject), nil)
-	w.API.Await(page.KindAcked, 0)
 }
