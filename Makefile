@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 # shop and the telemetry engine take minutes there, and what they share is behind these packages.
 RACE := ./internal/kit/... ./internal/loop/... ./internal/edge/store/...
 
-.PHONY: help build test check bench screenshots demo needs format vet lint layout generated tidy lists generate unit race
+.PHONY: help build test check bench screenshots demo needs format vet lint layout generated tidy lists generate unit race story
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,7 +23,7 @@ build: ## build/nightkeeper, one static binary
 demo: build ## play Black Friday and watch it on the web page
 	build/nightkeeper demo
 
-test: needs build check unit race ## install what tests need where possible, build, lint, run every test
+test: needs build check unit race story ## install what tests need where possible, build, lint, run every test
 
 check: format vet lint layout generated tidy ## everything but the tests: format, vet, lint, layout, generated files, go.mod
 
@@ -67,7 +67,11 @@ tidy:
 # testreport prints the closing line of every package, what failed, and what was skipped and why. With CI set it fails
 # when a test was skipped that needs chromium or PostgreSQL.
 unit:
-	scripts/postgres.sh run go test -json -timeout 20m $$(scripts/packages.sh $(RACE)) | go run ./scripts/testreport
+	scripts/postgres.sh run go test -json -timeout 20m $$(scripts/packages.sh $(RACE) ./test/story) | go run ./scripts/testreport
 
 race:
 	CGO_ENABLED=1 scripts/postgres.sh run go test -race -json -timeout 20m $(RACE) | go run ./scripts/testreport
+
+# The stories play the whole demo and need the machine for themselves.
+story:
+	go test -json -timeout 40m -p 1 -parallel 1 ./test/story | go run ./scripts/testreport
