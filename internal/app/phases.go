@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -82,7 +83,10 @@ func (a *App) channels() []page.Channel {
 }
 
 func (a *App) post(ctx context.Context, url string, headers map[string]string, body []byte) (int, error) {
-	resp, err := a.action.Do(ctx, httpaction.Request{Method: "POST", URL: url, Headers: headers, Body: body})
+	const key = "Idempotency-Key" // the action sets it itself
+	rest := maps.Clone(headers)
+	delete(rest, key)
+	resp, err := a.action.Do(ctx, httpaction.Request{Method: "POST", URL: url, Headers: rest, Key: headers[key], Body: body})
 	return resp.Status, err
 }
 

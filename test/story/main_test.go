@@ -1,0 +1,9 @@
+package story
+
+import (
+	"testing"
+
+	"nightkeeper/internal/app/apptest"
+)
+
+func TestMain(m *testing.M) { apptest.Main(m) }
