@@ -1,0 +1,31 @@
+package errs
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
+
+func TestCodeAndMessageSurviveWrapping(t *testing.T) {
+	cause := errors.New("dial tcp 10.0.0.1: refused")
+	e := Wrap(cause, Unavailable, "the database %s does not answer", "x")
+	outer := fmt.Errorf("open page pg_1: %w", e)
+	if CodeOf(outer) != Unavailable || !Is(outer, Unavailable) || Is(outer, Invalid) || !errors.Is(outer, cause) {
+		t.Errorf("code %q", CodeOf(outer))
+	}
+	if got := Message(outer); got != "the database x does not answer" {
+		t.Errorf("a person reads %q: the cause is for the log", got)
+	}
+	if got := outer.Error(); got != "open page pg_1: the database x does not answer: dial tcp 10.0.0.1: refused" {
+		t.Errorf("the log reads %q", got)
+	}
+}
+
+func TestErrorWithoutACode(t *testing.T) {
+	if CodeOf(nil) != "" || Is(nil, Internal) || CodeOf(errors.New("x")) != Internal || Message(errors.New("secret")) != "internal error" {
+		t.Error("an error that is none of ours is internal, and says nothing")
+	}
+	if New(Invalid, "100%% of %d", 3).Error() != "100% of 3" {
+		t.Error("format")
+	}
+}

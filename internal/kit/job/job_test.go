@@ -1,0 +1,35 @@
+package job
+
+import (
+	"testing"
+	"time"
+)
+
+func TestBackoffDoublesUpToFiveMinutes(t *testing.T) {
+	for n, want := range map[int]time.Duration{-1: time.Second, 0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 9: 256 * time.Second,
+		10: 5 * time.Minute, 1000: 5 * time.Minute} {
+		if got := Backoff(n); got != want {
+			t.Errorf("after %d: %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestArgumentsComeBack(t *testing.T) {
+	type args struct{ Group string }
+	j := New("k", "key", time.Time{}, args{"g"})
+	if got, err := Decode[args](j); err != nil || got.Group != "g" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := Decode[args](New("k", "key", time.Time{}, nil)); err != nil || got.Group != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := Decode[args](Job{Args: []byte("{")}); err == nil {
+		t.Error("broken arguments were read")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("arguments that cannot be written are a bug and panic")
+		}
+	}()
+	New("k", "key", time.Time{}, make(chan int))
+}
