@@ -18,7 +18,7 @@ const (
 
 // feed sends the batches of one queue to the engine, one after another, until ctx ends.
 func (h *Host) feed(ctx context.Context, q *queue) {
-	for {
+	for ctx.Err() == nil { // after a stop nobody takes what is left: it would go round for ever
 		b, err := q.take(ctx)
 		if err != nil {
 			return
