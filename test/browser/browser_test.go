@@ -53,7 +53,7 @@ func browse(t testing.TB, w *world) *browser {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 12*time.Minute)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx, base: w.srv.URL}
 	b.do(chromedp.Navigate(b.base + "/login"))
@@ -103,7 +103,7 @@ func eval[T any](b *browser, expr string) T {
 // wait waits until an expression is true in the page.
 func (b *browser) wait(what, expr string) {
 	b.t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expr, chromedp.WithPollingTimeout(15*time.Second))); err != nil {
+	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expr, chromedp.WithPollingTimeout(60*time.Second))); err != nil {
 		b.t.Fatalf("waited for %s: %v\npage says: %s", what, err, eval[string](b, `document.body.innerText.slice(0, 3000)`))
 	}
 }

@@ -26,7 +26,7 @@ func visit(t *testing.T, w *world) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t, w, &http.Client{Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &visitor{t, w, &http.Client{Jar: jar, Timeout: 90 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (v *visitor) send(method, path string, form url.Values, headers ...string) (*http.Response, string) {

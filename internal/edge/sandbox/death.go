@@ -65,7 +65,7 @@ func (c *child) death(err error) error {
 		return errs.Wrap(script.ErrLimit, errs.Invalid, "script ran more than %d CPU seconds and was stopped", c.config.CPUSeconds)
 	case has("stack exceeds"):
 		return errs.Wrap(script.ErrLimit, errs.Invalid, "script nests its values or calls too deep and was stopped")
-	case has("out of memory", "cannot allocate", "failed to allocate", "cannot map pages", "errno=12"), peak(state) >= c.config.MemoryBytes/4:
+	case has("out of memory", "cannot allocate", "failed to allocate", "cannot map pages", "errno=12", "SIGSEGV: segmentation violation"), peak(state) >= c.config.MemoryBytes/4:
 		// Go's collector does not survive every refusal of memory with a word about it: then the peak tells.
 		return errs.Wrap(script.ErrLimit, errs.Invalid, "script used more than %d MiB of memory and was stopped", c.config.MemoryBytes>>20)
 	}
