@@ -82,7 +82,7 @@ func TestMissedObjectiveFails(t *testing.T) {
 func TestKillSwitch(t *testing.T) {
 	live(t, func(t *testing.T, w *world) {
 		r := w.begin("slow-prefs")
-		time.Sleep(12 * time.Second)
+		time.Sleep(12 * time.Second) // virtual: live runs in a synctest bubble
 		pressed := time.Now()
 		killed, err := w.KillAll(t.Context(), "jon", pressed)
 		w.must(err)
