@@ -182,8 +182,8 @@ type Block struct {
 
 // Trigger says which incidents a runbook is for; set fields must all match.
 type Trigger struct {
-	Cause   string `yaml:"cause"`   // kind of cause: retry_storm, bad_deploy, …
-	Service string `yaml:"service"` // service named as the cause
+	Cause   string `yaml:"cause" json:"cause,omitempty"`     // kind of cause: retry_storm, bad_deploy, …
+	Service string `yaml:"service" json:"service,omitempty"` // service named as the cause
 }
 
 // Risk says how much harm a runbook can do when it is wrong.

@@ -19,29 +19,33 @@ const (
 
 // Span is one operation of one service within a trace. Ids are lower-case hex; ParentID is empty for a root.
 type Span struct {
-	TraceID, SpanID, ParentID string
-	Service, Version          string
-	Instance                  string
-	Name                      string
-	Kind                      Kind
-	Start                     time.Time
-	Duration                  time.Duration
-	Error                     bool
-	Message                   string            // status message
-	Peer                      string            // logical name of the service called, from service.peer.name, peer.service or server.address
-	DB                        string            // db.system.name when the call goes to a database
-	Resend                    int               // http.request.resend_count: 0 for a first attempt
-	Attrs                     map[string]string // all span attributes as text
+	TraceID  string            `json:"trace_id"`
+	SpanID   string            `json:"span_id"`
+	ParentID string            `json:"parent_id,omitempty"`
+	Service  string            `json:"service"`
+	Version  string            `json:"version,omitempty"`
+	Instance string            `json:"instance,omitempty"`
+	Name     string            `json:"name"`
+	Kind     Kind              `json:"kind"`
+	Start    time.Time         `json:"start"`
+	Duration time.Duration     `json:"duration_ns"`
+	Error    bool              `json:"error"`
+	Message  string            `json:"message,omitempty"`    // status message
+	Peer     string            `json:"peer,omitempty"`       // logical name of the service called, from service.peer.name, peer.service or server.address
+	DB       string            `json:"db,omitempty"`         // db.system.name when the call goes to a database
+	Resend   int               `json:"resend,omitempty"`     // http.request.resend_count: 0 for a first attempt
+	Attrs    map[string]string `json:"attributes,omitempty"` // all span attributes as text
 }
 
 // LogLine is one log record. Level is one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL.
 type LogLine struct {
-	Time            time.Time
-	Service         string
-	Level           string
-	Text            string
-	TraceID, SpanID string
-	Attrs           map[string]string
+	Time    time.Time         `json:"time"`
+	Service string            `json:"service"`
+	Level   string            `json:"level"`
+	Text    string            `json:"text"`
+	TraceID string            `json:"trace_id,omitempty"`
+	SpanID  string            `json:"span_id,omitempty"`
+	Attrs   map[string]string `json:"attributes,omitempty"`
 }
 
 // Filter selects spans or log lines; zero fields select everything. It is small on purpose: every engine must be able
