@@ -40,7 +40,7 @@ func (a *App) buildPhases(context.Context) error {
 	o := a.opts
 	a.action = httpaction.New(httpaction.Config{Allow: o.AllowOutgoing, Log: o.Log})
 	p := &a.phases
-	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, Log: o.Log})
+	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log})
 	p.page = page.New(page.Config{Store: a.db.Page(), Catalog: a.Catalog, Channels: a.channels(), BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{

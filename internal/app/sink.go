@@ -66,5 +66,10 @@ func (s sink) Logs(ctx context.Context, lines []observe.LogLine) (int, string, e
 }
 
 func (s sink) Metrics(ctx context.Context, md pmetric.Metrics) (int, string, error) {
+	for _, r := range md.ResourceMetrics().All() {
+		if name, ok := r.Resource().Attributes().Get("service.name"); ok {
+			s.detect.Beat(name.Str(), s.now())
+		}
+	}
 	return s.host.WriteMetrics(ctx, md)
 }

@@ -185,7 +185,7 @@ func newWorld(t testing.TB) *world {
 		return graph.NewTopology(w.graph.Edges(now().Add(-15*time.Minute))).Related(a, b)
 	}
 	deploys := func(context.Context, time.Time) ([]observe.Deploy, error) { return w.deploys, nil }
-	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: cat, Related: related, Log: log})
+	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: cat, Related: related, At: func(a string) string { return a }, Log: log})
 	w.page = page.New(page.Config{Store: db.Page(), Catalog: cat, BaseURL: func() string { return "http://nightkeeper.example" }, Key: []byte("0123456789abcdef"), Now: now, Log: log})
 	w.respond = respond.New(respond.Config{Store: db.Respond(), Catalog: cat, Graph: w.graph, Telemetry: w.engine, Deploys: deploys, Now: now, Log: log})
 	w.remediate = remediate.New(remediate.Config{

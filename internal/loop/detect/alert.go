@@ -97,12 +97,15 @@ type change struct {
 const quietAfter = 30 * time.Minute
 
 // decide returns what happens to an SLO's alert at now: open is the firing alert or nil, since the time its last one
-// resolved.
-func decide(s *catalog.SLO, l *slo.Ledger, open *Alert, since, now time.Time) change {
+// resolved, and gone what is missing because the service is.
+func decide(s *catalog.SLO, l *slo.Ledger, gone slo.Absence, open *Alert, since, now time.Time) change {
 	if open == nil {
 		for _, r := range slo.Rules(s.Window) {
-			reading := slo.Read(l, r, s.Budget(), since, now)
+			reading := slo.Read(l, r, s.Budget(), gone, since, now)
 			if ok, why := reading.Fires(); ok {
+				if reading.Missing > 0 {
+					why += "; " + gone.String()
+				}
 				return change{fire: true, reading: reading, reason: why}
 			}
 		}
@@ -113,13 +116,14 @@ func decide(s *catalog.SLO, l *slo.Ledger, open *Alert, since, now time.Time) ch
 		if r.Name == open.Reading.Rule.Name {
 			break
 		}
-		worse := slo.Read(l, r, s.Budget(), time.Time{}, now)
+		worse := slo.Read(l, r, s.Budget(), gone, time.Time{}, now)
 		if ok, why := worse.Fires(); ok {
 			return change{raise: true, reading: worse, reason: why}
 		}
 	}
-	reading := slo.Read(l, open.Reading.Rule, s.Budget(), time.Time{}, now)
+	reading := slo.Read(l, open.Reading.Rule, s.Budget(), gone, time.Time{}, now)
 	switch {
+	case gone.Rate > 0: // what was seen before it went may look calm
 	case slo.Calm(reading.Recent, s.Budget()):
 		return change{resolve: true, reading: reading, reason: fmt.Sprintf("%d of %d events bad over the last %s: within the objective", reading.Recent.Bad(), reading.Recent.Total, catalog.Duration(reading.Rule.Recent))}
 	case reading.Recent.Total == 0 && l.Sum(now.Add(-quietAfter), now).Total == 0 && now.Sub(open.FiredAt) > quietAfter:

@@ -15,18 +15,18 @@ func TestTicketBecomesPageWhenTheServiceFailsAltogether(t *testing.T) {
 	for at := now.Add(-80 * time.Hour); at.Before(now); at = at.Add(time.Minute) {
 		l.Add(at, 9985, 10000)
 	}
-	c := decide(o, l, nil, time.Time{}, now)
+	c := decide(o, l, slo.Absence{}, nil, time.Time{}, now)
 	if !c.fire || c.reading.Rule.Name != "ticket" {
 		t.Fatalf("a slow burn: got %+v, want the ticket rule", c)
 	}
 	open := &Alert{State: Firing, Reading: c.reading, FiredAt: now}
-	if c := decide(o, l, open, time.Time{}, now.Add(time.Second)); c.raise || c.resolve {
+	if c := decide(o, l, slo.Absence{}, open, time.Time{}, now.Add(time.Second)); c.raise || c.resolve {
 		t.Errorf("while it burns on as slowly: %+v", c)
 	}
 	for i := range 120 {
 		l.Add(now.Add(time.Duration(i)*time.Second), 0, 167)
 	}
-	c = decide(o, l, open, time.Time{}, now.Add(2*time.Minute))
+	c = decide(o, l, slo.Absence{}, open, time.Time{}, now.Add(2*time.Minute))
 	if !c.raise || c.reading.Rule.Class != slo.Page {
 		t.Errorf("after two minutes of outage: got %+v, want it raised to a page", c)
 	}

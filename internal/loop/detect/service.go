@@ -15,13 +15,15 @@ import (
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect/slo"
 	"nightkeeper/internal/loop/observe"
+	"nightkeeper/internal/loop/observe/graph"
 )
 
 // Config is what a Service needs. All fields are required.
 type Config struct {
 	Store   Store
 	Catalog func() *catalog.Catalog
-	Related func(a, b string) bool // whether two services are connected in the service graph
+	Related func(a, b string) bool      // whether two services are connected in the service graph
+	At      func(address string) string // the service that answers at an address which a client called
 	Log     *slog.Logger
 }
 
@@ -30,6 +32,7 @@ type Service struct {
 	Config
 	mu       sync.RWMutex
 	ledgers  map[string]*slo.Ledger
+	pulses   map[string]*slo.Pulse   // by service
 	expected map[string]*expectation // by service
 	index    atomic.Pointer[index]
 }
@@ -43,11 +46,12 @@ type index struct {
 type entry struct {
 	slo    *catalog.SLO
 	ledger *slo.Ledger
+	pulse  *slo.Pulse
 }
 
 // New returns a service with empty ledgers; call Restore before the first event.
 func New(c Config) *Service {
-	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, expected: map[string]*expectation{}}
+	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, pulses: map[string]*slo.Pulse{}, expected: map[string]*expectation{}}
 }
 
 // Restore reads the ledgers back from the store.
@@ -75,25 +79,80 @@ func (s *Service) Ledger(name string) *slo.Ledger {
 }
 
 // Count counts spans into the ledgers: one event for each server span of a service with an SLO, good when it did not
-// fail and was not slower than the SLO allows.
+// fail and was not slower than the SLO allows. A call that never reached the service has no server span: it is a bad
+// event of the service that was called, told by its caller.
 func (s *Service) Count(spans []observe.Span) {
 	idx := s.indexed()
 	for i := range spans {
 		sp := &spans[i]
-		if sp.Kind != observe.Server && sp.Kind != observe.Consumer {
-			continue
-		}
-		for _, e := range idx.byService[sp.Service] {
-			if e.slo.Operation != "" && e.slo.Operation != sp.Name {
-				continue
+		at := sp.Start.Add(sp.Duration)
+		switch sp.Kind {
+		case observe.Server, observe.Consumer:
+			for _, e := range idx.byService[sp.Service] {
+				if e.slo.Operation != "" && e.slo.Operation != sp.Name {
+					continue
+				}
+				good := int64(1)
+				if sp.Error || (e.slo.MaxDuration > 0 && sp.Duration > e.slo.MaxDuration) {
+					good = 0
+				}
+				e.ledger.Add(at, good, 1)
 			}
-			good := int64(1)
-			if sp.Error || (e.slo.MaxDuration > 0 && sp.Duration > e.slo.MaxDuration) {
-				good = 0
-			}
-			e.ledger.Add(sp.Start.Add(sp.Duration), good, 1)
+		case observe.Client, observe.Producer:
+			s.countUnanswered(idx, sp, at)
+		case observe.Internal:
 		}
 	}
+}
+
+func (s *Service) countUnanswered(idx *index, sp *observe.Span, at time.Time) {
+	if !sp.Error || sp.Peer == "" {
+		return
+	}
+	answer := graph.AnswerTo(sp)
+	if answer == graph.Answered {
+		return
+	}
+	for i, e := range idx.byService[s.At(sp.Peer)] {
+		if i == 0 {
+			e.pulse.Unanswered(at)
+		}
+		if answer == graph.Unreached && (e.slo.Operation == "" || e.slo.Operation == sp.Name) {
+			e.ledger.Add(at, 0, 1)
+		}
+	}
+}
+
+// Beat notes that a service reported metrics.
+func (s *Service) Beat(service string, at time.Time) {
+	if es := s.indexed().byService[service]; len(es) > 0 {
+		es[0].pulse.Beat(at)
+	}
+}
+
+// pulse returns the signs of life of a service.
+func (s *Service) pulse(service string) *slo.Pulse {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pulses[service]
+	if p == nil {
+		p = &slo.Pulse{}
+		s.pulses[service] = p
+	}
+	return p
+}
+
+// missing judges what is missing of an objective's requests because its service is gone.
+func (s *Service) missing(o *catalog.SLO, since, now time.Time) slo.Absence {
+	var others time.Time
+	s.mu.RLock()
+	for service, p := range s.pulses {
+		if beat := p.LastBeat(); service != o.Service && beat.After(others) {
+			others = beat
+		}
+	}
+	s.mu.RUnlock()
+	return slo.Missing(s.Ledger(o.Name), s.pulse(o.Service), since, others, now)
 }
 
 func (s *Service) indexed() *index {
@@ -103,7 +162,7 @@ func (s *Service) indexed() *index {
 	}
 	idx := &index{hash: cat.Hash, byService: map[string][]entry{}}
 	for name, o := range cat.SLOs {
-		idx.byService[o.Service] = append(idx.byService[o.Service], entry{o, s.Ledger(name)})
+		idx.byService[o.Service] = append(idx.byService[o.Service], entry{o, s.Ledger(name), s.pulse(o.Service)})
 	}
 	s.index.Store(idx)
 	return idx
@@ -176,7 +235,7 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 		} else if a != nil {
 			since = a.ResolvedAt
 		}
-		switch c := decide(o, s.Ledger(name), open, since, now); {
+		switch c := decide(o, s.Ledger(name), s.missing(o, since, now), open, since, now); {
 		case c.fire:
 			held, err := s.heldBack(ctx, o, c, now)
 			if err == nil && !held {
@@ -361,7 +420,9 @@ func (s *Service) Calm(slos []string, d time.Duration, now time.Time) (bool, []s
 		if o == nil {
 			continue
 		}
-		if c := s.Ledger(name).Sum(now.Add(-d), now); !slo.Calm(c, o.Budget()) {
+		if gone := s.missing(o, time.Time{}, now); gone.Rate > 0 {
+			burning = append(burning, name+": "+gone.String())
+		} else if c := s.Ledger(name).Sum(now.Add(-d), now); !slo.Calm(c, o.Budget()) {
 			burning = append(burning, fmt.Sprintf("%s: %d of %d events bad in the last %s", name, c.Bad(), c.Total, d))
 		}
 	}
@@ -398,9 +459,10 @@ func (s *Service) Statuses(now time.Time) []Status {
 // Status returns one SLO's status.
 func (s *Service) Status(o *catalog.SLO, now time.Time) Status {
 	l := s.Ledger(o.Name)
+	gone := s.missing(o, time.Time{}, now)
 	st := Status{SLO: o, Budget: slo.Spent(l, o.Window, o.Budget(), now), First: l.First()}
 	for _, r := range slo.Rules(o.Window) {
-		st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), time.Time{}, now))
+		st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), gone, time.Time{}, now))
 	}
 	return st
 }

@@ -62,7 +62,7 @@ func (w *world) start() {
 	w.t.Cleanup(func() { db.Close() })
 	w.db = db
 	w.s = detect.New(detect.Config{Store: db.Detect(), Catalog: func() *catalog.Catalog { return w.cat },
-		Related: func(a, b string) bool { return w.related[a] == b || w.related[b] == a }, Log: slog.New(slog.DiscardHandler)})
+		Related: func(a, b string) bool { return w.related[a] == b || w.related[b] == a }, At: func(a string) string { return a }, Log: slog.New(slog.DiscardHandler)})
 	if err := w.s.Restore(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}

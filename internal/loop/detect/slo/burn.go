@@ -51,6 +51,7 @@ type Reading struct {
 	Long      Counts  `json:"long"`
 	Short     Counts  `json:"short"`
 	Recent    Counts  `json:"recent"`
+	Missing   int64   `json:"missing,omitempty"` // requests of the long window that ought to have come, see Absence
 	BurnLong  float64 `json:"burn_long"`
 	BurnShort float64 `json:"burn_short"`
 	BurnNow   float64 `json:"burn_now"` // over the recent window
@@ -58,8 +59,9 @@ type Reading struct {
 
 // Read returns what the rule sees. Burn is bad events over the bad events that the budget allows in the whole window at
 // the traffic seen so far: a ledger younger than the window is held against a full one, so that young or sparse data
-// cannot exaggerate. Events until since belong to an alert that is over and are not counted as bad again.
-func Read(l *Ledger, r Rule, budget float64, since, now time.Time) Reading {
+// cannot exaggerate. Events until since belong to an alert that is over and are not counted as bad again. What is missing
+// because the service is gone burns as if it had come and failed; the counts of the ledger stay what was seen.
+func Read(l *Ledger, r Rule, budget float64, gone Absence, since, now time.Time) Reading {
 	burn := func(w time.Duration) (Counts, float64) {
 		all := l.Sum(now.Add(-w), now)
 		from := now.Add(-w)
@@ -68,27 +70,30 @@ func Read(l *Ledger, r Rule, budget float64, since, now time.Time) Reading {
 		}
 		fresh := l.Sum(from, now)
 		age := now.Sub(l.First())
-		expected := float64(all.Total)
+		missing := gone.events(l, w, now)
+		expected := float64(all.Total + missing)
 		if age > 0 && age < w {
 			expected *= float64(w) / float64(max(age, 10*time.Second))
 		}
 		if expected == 0 {
 			return fresh, 0
 		}
-		return fresh, float64(fresh.Bad()) / (expected * budget)
+		return fresh, float64(fresh.Bad()+missing) / (expected * budget)
 	}
-	out := Reading{Rule: r}
+	out := Reading{Rule: r, Missing: gone.events(l, r.Long, now)}
 	out.Long, out.BurnLong = burn(r.Long)
 	out.Short, out.BurnShort = burn(r.Short)
 	out.Recent = l.Sum(now.Add(-r.Recent), now)
-	out.BurnNow = out.Recent.BadShare() / budget
+	recent := out.Recent
+	recent.Total += gone.events(l, r.Recent, now)
+	out.BurnNow = recent.BadShare() / budget
 	return out
 }
 
 // Fires reports whether the rule fires, and why or why not.
 func (r Reading) Fires() (bool, string) {
 	switch {
-	case r.Long.Bad() < MinBad:
+	case r.Long.Bad()+r.Missing < MinBad:
 		return false, fmt.Sprintf("%d bad events in %s, fewer than %d", r.Long.Bad(), catalog.Duration(r.Rule.Long), MinBad)
 	case r.BurnLong < r.Rule.Factor:
 		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnLong, catalog.Duration(r.Rule.Long), r.Rule.Factor)
@@ -97,8 +102,12 @@ func (r Reading) Fires() (bool, string) {
 	case r.BurnNow < r.Rule.Factor:
 		return false, fmt.Sprintf("burn %.1f over the last %s is under %.1f: it has stopped", r.BurnNow, catalog.Duration(r.Rule.Recent), r.Rule.Factor)
 	}
-	return true, fmt.Sprintf("budget burns %.1f times too fast over %s and %.1f over %s: %d of %d events bad",
+	why := fmt.Sprintf("budget burns %.1f times too fast over %s and %.1f over %s: %d of %d events bad",
 		r.BurnLong, catalog.Duration(r.Rule.Long), r.BurnShort, catalog.Duration(r.Rule.Short), r.Long.Bad(), r.Long.Total)
+	if r.Missing > 0 {
+		why += fmt.Sprintf(", and about %d that ought to have come did not", r.Missing)
+	}
+	return true, why
 }
 
 // Calm reports whether events over a window are within the objective: traffic is there, and no more of it is bad than

@@ -92,7 +92,7 @@ func (f *fleet) run(d time.Duration, perSecond float64, bad func(n int) bool) (f
 
 func (f *fleet) fires() (string, bool) {
 	for _, r := range Rules(30 * day) {
-		if ok, _ := Read(f.l, r, budget, f.since, f.now).Fires(); ok {
+		if ok, _ := Read(f.l, r, budget, Absence{}, f.since, f.now).Fires(); ok {
 			return r.Name, true
 		}
 	}

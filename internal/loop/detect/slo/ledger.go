@@ -49,6 +49,7 @@ type Ledger struct {
 	mu    sync.Mutex
 	rings [len(Resolutions)]ring
 	first time.Time // time of the first event ever counted
+	good  time.Time // time of the newest good event
 	late  int64
 }
 
@@ -84,6 +85,9 @@ func (l *Ledger) Add(at time.Time, good, total int64) {
 		l.late += total
 	} else if l.first.IsZero() || at.Before(l.first) {
 		l.first = at
+	}
+	if good > 0 && at.After(l.good) {
+		l.good = at
 	}
 }
 
@@ -127,6 +131,13 @@ func (l *Ledger) First() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.first
+}
+
+// LastGood returns the time of the newest good event, after a restart to the width of a bucket; zero when there was none.
+func (l *Ledger) LastGood() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.good
 }
 
 // Late returns how many events came too late to be counted in any bucket.
@@ -177,6 +188,9 @@ func (l *Ledger) Restore(b Bucket) {
 	*c = b.Counts
 	// A coarse bucket begins before its first event: when that is known from a finer one, it is not made older.
 	at := time.Unix(0, b.Number*int64(r.Width))
+	if b.Good > 0 && b.Resolution == 0 && at.After(l.good) {
+		l.good = at
+	}
 	if b.Total > 0 && (l.first.IsZero() || (at.Before(l.first) && !at.Add(r.Width).After(l.first))) {
 		l.first = at
 	}

@@ -20,6 +20,41 @@ const (
 	denied   // the server says that the request is wrong
 )
 
+// Answer says what became of a call that failed, as its caller saw it.
+type Answer int
+
+// Answers to a call.
+const (
+	Answered  Answer = iota // by a failure, or nothing is known
+	GivenUp                 // the caller stopped waiting: the callee may still be at it, and count it itself
+	Unreached               // it never reached the callee, which cannot have counted it
+)
+
+// unreachedWords are what instrumentation calls a connection that never was. A connection that was cut is not among
+// them: the callee may have served it.
+var unreachedWords = []string{"refused", "no such host", "no route to host", "unreachable"}
+
+// AnswerTo returns what became of a client's failed call.
+func AnswerTo(s *observe.Span) Answer {
+	if s.Attrs["http.response.status_code"] != "" {
+		return Answered
+	}
+	why := strings.ToLower(s.Attrs["error.type"] + " " + s.Attrs["exception.type"] + " " + s.Message)
+	switch failureOf(s) {
+	case refused:
+		for _, w := range unreachedWords {
+			if strings.Contains(why, w) {
+				return Unreached
+			}
+		}
+		return GivenUp
+	case timedOut:
+		return GivenUp
+	case left, rejected, denied, other:
+	}
+	return Answered
+}
+
 // words by which instrumentation names failures, in error.type, status message or exception. A bare status code says
 // little: 503 is what overload answers, and what a broken handler answers too.
 var words = []struct {

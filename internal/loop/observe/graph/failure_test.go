@@ -106,3 +106,25 @@ func TestMentions(t *testing.T) {
 		}
 	}
 }
+
+func TestAnswerToTellsWhoMayHaveCountedTheCall(t *testing.T) {
+	f := func(want Answer, message string, attrs ...string) {
+		t.Helper()
+		s := &observe.Span{Kind: observe.Client, Error: true, Message: message, Attrs: map[string]string{}}
+		for i := 0; i < len(attrs); i += 2 {
+			s.Attrs[attrs[i]] = attrs[i+1]
+		}
+		if got := AnswerTo(s); got != want {
+			t.Errorf("%s %v: %d, want %d", message, attrs, got, want)
+		}
+	}
+	f(Unreached, "dial tcp 127.0.0.1:80: connect: connection refused")
+	f(Unreached, "", "error.type", "connection_refused")
+	f(Unreached, "name or service not known: no such host")
+	f(GivenUp, "read: connection reset by peer")
+	f(GivenUp, "context deadline exceeded")
+	f(GivenUp, "", "rpc.grpc.status_code", "UNAVAILABLE")
+	f(Answered, "store answered 503: connection refused by postgres", "http.response.status_code", "503")
+	f(Answered, "too many connections")
+	f(Answered, "something else")
+}

@@ -236,6 +236,14 @@ func covered(in []interval, whole interval) time.Duration {
 	return time.Duration(sum)
 }
 
+// ServiceAt returns the name of the service that answers at an address which a client called: the address itself when
+// nothing else is known.
+func (l *Live) ServiceAt(address string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.name(address)
+}
+
 func (l *Live) name(server string) string {
 	if _, known := l.services[server]; known {
 		return server
