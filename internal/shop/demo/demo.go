@@ -171,7 +171,7 @@ func (p *player) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.await(ctx, 30*time.Second, "nightkeeper to be ready", func() bool { return p.nk.call(ctx, "GET", "/readyz", nil, nil) == nil }); err != nil {
+	if err := p.await(ctx, 90*time.Second, "nightkeeper to be ready", func() bool { return p.nk.call(ctx, "GET", "/readyz", nil, nil) == nil }); err != nil {
 		return err
 	}
 	token, err := os.ReadFile(filepath.Join(data, "cli-token"))
