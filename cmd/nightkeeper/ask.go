@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -98,7 +99,12 @@ func newApprove(c *client) *cobra.Command {
 	var deny bool
 	var reason string
 	cmd := &cobra.Command{
-		Use: "approve [RUN SEQ]", Short: "List approvals that wait, or decide one", Args: cobra.MaximumNArgs(2),
+		Use: "approve [RUN SEQ]", Short: "List approvals that wait, or decide one", Args: cobra.MatchAll(cobra.MaximumNArgs(2), func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return errors.New("an approval is a run and a number")
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				var as []remediate.Approval

@@ -70,7 +70,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.url, "/")+"/api/v1"+path, body)
 	if err != nil {
-		return errs.Wrap(err, errs.Invalid, "the server's address %q cannot be used", c.url)
+		return exitError{exitUsage, fmt.Errorf("the server's address %q cannot be used; write http://127.0.0.1:7777: %w", c.url, err)}
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token())
 	if in != nil {

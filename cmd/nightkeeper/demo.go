@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ func newDemo() *cobra.Command {
 			"1 when not. Scenarios: " + strings.Join(demo.Scenarios(), ", ") + ".",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all := demo.Scenarios(); !slices.Contains(all, o.Scenario) {
+				return exitError{exitUsage, fmt.Errorf("there is no scenario %q; write one of %s", o.Scenario, strings.Join(all, ", "))}
+			}
 			self, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)

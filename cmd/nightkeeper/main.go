@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -38,9 +39,10 @@ func (e exitError) Error() string {
 	return e.err.Error()
 }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
 
-func run(args []string) int {
+// run runs a command, says on problems what went wrong, and returns the exit code.
+func run(args []string, problems io.Writer) int {
 	if code, ok := app.Child(args); ok {
 		return code
 	}
@@ -48,18 +50,25 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		strict(cmd)
+	}
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if cmd == root { // which does nothing itself: what was asked for is no command
+		err = usage(root, err)
 	}
 	var ex exitError
 	if errors.As(err, &ex) {
 		if msg := ex.Error(); msg != "" {
-			fmt.Fprintln(os.Stderr, "nightkeeper:", msg)
+			fmt.Fprintln(problems, "nightkeeper:", msg)
 		}
 		return ex.code
 	}
-	fmt.Fprintln(os.Stderr, "nightkeeper:", message(err))
+	fmt.Fprintln(problems, "nightkeeper:", message(err))
 	switch errs.CodeOf(err) {
 	case errs.Unavailable:
 		return exitAway

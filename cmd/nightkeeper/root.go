@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -13,9 +16,41 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{exitUsage, err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	c := &client{}
 	root.AddCommand(newDemo(), newServe(), newShop(), newValidate(), newGate(c), newIncidents(c), newPages(c), newAck(c), newApprove(c),
 		newRuns(c), newOncall(c), newDeploy(c), newStatus(c), newExperiments(c))
 	return root
+}
+
+// usage is the error of a command line that makes no sense; it says what would be right.
+func usage(cmd *cobra.Command, err error) error {
+	line := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		line = cmd.CommandPath() + " COMMAND"
+	}
+	wrong := strings.Join(strings.Fields(err.Error()), " ") // suggestions come on lines of their own
+	return exitError{exitUsage, fmt.Errorf("%s; write %s; %s --help has the rest", wrong, line, cmd.CommandPath())}
+}
+
+// strict makes wrong arguments of a command and of those below it a usage error. A command that only has others below it
+// shows its help when it is asked for nothing.
+func strict(cmd *cobra.Command) {
+	check := cmd.Args
+	switch {
+	case cmd.HasSubCommands():
+		check = cobra.NoArgs
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	case check == nil:
+		check = cobra.ArbitraryArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage(cmd, err)
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
 }

@@ -29,7 +29,7 @@ func newServe() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.AllowOutgoing, err = app.ParsePrefixes(allow); err != nil {
-				return err
+				return exitError{exitUsage, fmt.Errorf("--allow-outgoing: %w", err)}
 			}
 			o.Version, o.Log = version, slog.New(slog.NewTextHandler(os.Stderr, nil))
 			o.SMTP.Password = os.Getenv("NIGHTKEEPER_SMTP_PASSWORD")
@@ -86,7 +86,7 @@ func envName(flag string) string {
 func serve(ctx context.Context, o app.Options) error {
 	a, err := app.New(o)
 	if err != nil {
-		return err
+		return exitError{exitUsage, err}
 	}
 	err = a.Start(ctx)
 	if err == nil {

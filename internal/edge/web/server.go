@@ -44,7 +44,11 @@ func New(c Config) *Server {
 func (s *Server) Start(ctx context.Context) error {
 	lis, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
-		return errs.Wrap(err, errs.Unavailable, "cannot listen on %s: %v", s.cfg.Addr, err)
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // it would say the address again
+		}
+		return errs.Wrap(err, errs.Unavailable, "cannot listen on %s", s.cfg.Addr)
 	}
 	s.lis = lis
 	go func() {

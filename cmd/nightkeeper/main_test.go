@@ -1,0 +1,72 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nightkeeper/internal/app"
+)
+
+// fails runs a command line and checks its exit code, and that what it says has every one of the words.
+func fails(t *testing.T, line string, code int, words ...string) string {
+	t.Helper()
+	var said strings.Builder
+	if got := run(strings.Fields(line), &said); got != code {
+		t.Errorf("%q: exit code %d, want %d: %s", line, got, code, said.String())
+	}
+	for _, w := range words {
+		if !strings.Contains(said.String(), w) {
+			t.Errorf("%q says %q, which lacks %q", line, said.String(), w)
+		}
+	}
+	return said.String()
+}
+
+func TestWrongUsageIsToldWithWhatWouldBeRight(t *testing.T) {
+	fails(t, "incidentss", exitUsage, `unknown command "incidentss"`, "this? incidents;", "nightkeeper --help")
+	fails(t, "experiment begin x", exitUsage, `unknown command "begin"`, "nightkeeper experiment COMMAND")
+	fails(t, "pages --opne", exitUsage, "--opne", "nightkeeper pages --help")
+	fails(t, "--opne", exitUsage, "--opne", "nightkeeper COMMAND")
+	fails(t, "incidents --open=perhaps", exitUsage, "--open", "nightkeeper incidents [ID]")
+	fails(t, "ack", exitUsage, "nightkeeper ack PAGE")
+	fails(t, "ack a b", exitUsage, "nightkeeper ack PAGE")
+	fails(t, "pages x", exitUsage, "nightkeeper pages")
+	fails(t, "experiment start", exitUsage, "nightkeeper experiment start NAME")
+	fails(t, "completion cmd.exe", exitUsage, "nightkeeper completion COMMAND")
+	fails(t, "approve RUN-1", exitUsage, "nightkeeper approve [RUN SEQ]")
+	fails(t, "demo --scenario sunday", exitUsage, "sunday", "black-friday")
+	fails(t, "serve", exitUsage, "--catalog")
+	fails(t, "serve --allow-outgoing everywhere", exitUsage, "--allow-outgoing", "10.0.0.0/8")
+	fails(t, "status --url http://[", exitUsage, "http://127.0.0.1:7777")
+	fails(t, "validate "+filepath.Join(t.TempDir(), "none"), exitUsage, "none")
+}
+
+func TestExitCodesOfWhatWasRightlyAsked(t *testing.T) {
+	fails(t, "validate "+docs+"/examples/catalog", 0)
+	fails(t, "status --url http://127.0.0.1:1", exitAway, "no answer from http://127.0.0.1:1")
+	fails(t, "gate checkout --url http://127.0.0.1:1", gateUnknown, "unknown")
+}
+
+func TestAddressInUseIsToldOnce(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	said := fails(t, "serve --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --data "+t.TempDir()+" --catalog "+docs+"/examples/catalog --http "+taken.Addr().String(),
+		exitAway, "cannot listen on "+taken.Addr().String()+": ")
+	if strings.Count(said, taken.Addr().String()) != 1 || strings.Count(said, "in use") != 1 {
+		t.Errorf("%q", said)
+	}
+}
+
+// The program starts itself for the telemetry engine.
+func TestMain(m *testing.M) {
+	if code, ok := app.Child(os.Args[1:]); ok {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
