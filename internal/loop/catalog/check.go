@@ -117,6 +117,7 @@ func (l *loader) check() {
 			l.at("SLO", name, "$.spec", "service is missing")
 		}
 	}
+	l.checkAlerting()
 	for _, name := range sorted(c.Budgets) {
 		l.checkBudget(c.Budgets[name])
 	}

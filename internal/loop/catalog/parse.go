@@ -101,6 +101,7 @@ func empty() *Catalog {
 		Services: map[string]*Service{}, Teams: map[string]*Team{}, People: map[string]*Person{},
 		Schedules: map[string]*Schedule{}, Policies: map[string]*EscalationPolicy{}, SLOs: map[string]*SLO{},
 		Budgets: map[string]*BudgetPolicy{}, Experiments: map[string]*Experiment{}, Runbooks: map[string]*Runbook{},
+		AlertRules: map[string]*AlertRule{}, Inhibitions: map[string]*Inhibition{},
 	}
 }
 
@@ -301,7 +302,9 @@ var decoders = map[string]func(l *loader, file string, m Meta, spec ast.Node){
 	"Experiment": func(l *loader, f string, m Meta, n ast.Node) {
 		read(l, f, n, l.cat.Experiments, &Experiment{Meta: m, AbortAbove: 0.01}, m)
 	},
-	"SLO": func(l *loader, f string, m Meta, n ast.Node) { l.slo(f, m, n) },
+	"SLO":        func(l *loader, f string, m Meta, n ast.Node) { l.slo(f, m, n) },
+	"AlertRule":  func(l *loader, f string, m Meta, n ast.Node) { l.alertRule(f, m, n) },
+	"Inhibition": func(l *loader, f string, m Meta, n ast.Node) { l.inhibition(f, m, n) },
 }
 
 func kinds() []string { return slices.Sorted(maps.Keys(decoders)) }

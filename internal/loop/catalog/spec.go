@@ -214,6 +214,8 @@ type Catalog struct {
 	Budgets     map[string]*BudgetPolicy
 	Experiments map[string]*Experiment
 	Runbooks    map[string]*Runbook
+	AlertRules  map[string]*AlertRule
+	Inhibitions map[string]*Inhibition
 	Documents   []Document
 	Hash        string // SHA-256 over all files, in hex
 }
