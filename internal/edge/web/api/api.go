@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -84,6 +85,7 @@ func New(c Config) http.Handler {
 	cfg := huma.DefaultConfig("Nightkeeper", c.Version)
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "/api/openapi", "", "/api/schemas"
 	cfg.CreateHooks = nil
+	cfg.Transformers = []huma.Transformer{withCode}
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	api := humago.New(mux, cfg)
 	r := &routes{c, api}
@@ -97,7 +99,11 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "there is nothing at this address; the calls are listed in /api/openapi.json", errs.NotFound)
 	})
-	return r.signedIn(mux)
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusForbidden, "this call came from a page of another site and was refused", errs.Denied)
+	}))
+	return guard.Handler(r.recovered(r.signedIn(mux)))
 }
 
 // schemaName keeps types of the same name in two packages apart: DetectStatus and ApiStatus.
@@ -135,6 +141,24 @@ func (r *routes) signedIn(next http.Handler) http.Handler {
 	})
 }
 
+// recovered turns a panic into an answer and a line in the log.
+func (r *routes) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			r.Log.Error("call failed by a bug", "path", req.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			writeProblem(w, http.StatusInternalServerError, "internal error", errs.Internal)
+		}()
+		next.ServeHTTP(w, req)
+	})
+}
+
 func writeProblem(w http.ResponseWriter, status int, detail string, code errs.Code) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
@@ -150,9 +174,15 @@ func get[I, O any](r *routes, path, summary, scope string, fn func(ctx context.C
 	call(r, http.MethodGet, path, summary, scope, fn)
 }
 
+// maxBody bounds what a call may send.
+const maxBody = 4 << 20
+
 // call registers a call that needs a scope.
 func call[I, O any](r *routes, method, at, summary, scope string, fn func(ctx context.Context, in *I) (O, error)) {
-	op := huma.Operation{Method: method, Path: "/api/v1" + at, Summary: summary, OperationID: operationID(method, at), MaxBodyBytes: 4 << 20}
+	op := huma.Operation{Method: method, Path: "/api/v1" + at, Summary: summary, OperationID: operationID(method, at), MaxBodyBytes: maxBody}
+	op.Responses = map[string]*huma.Response{"default": {Description: "Error", Content: map[string]*huma.MediaType{
+		"application/problem+json": {Schema: r.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")},
+	}}}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*out[O], error) {
 		if u := userOf(ctx); !u.May(scope) {
 			return nil, problem(http.StatusForbidden, "this needs the scope "+scope, errs.Denied)
@@ -192,6 +222,21 @@ func (r *routes) problem(err error, path string) error {
 type Problem struct {
 	huma.ErrorModel
 	Code errs.Code `json:"code"`
+}
+
+// withCode gives what was refused before a call was reached the shape of every other error.
+func withCode(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	code := errs.Invalid
+	for c, status := range statuses {
+		if status == m.Status {
+			code = c
+		}
+	}
+	return &Problem{*m, code}, nil
 }
 
 func problem(status int, detail string, code errs.Code) *Problem {
