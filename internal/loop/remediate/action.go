@@ -17,9 +17,9 @@ import (
 type Request struct {
 	Method  string
 	URL     string
-	Headers map[string]string
-	Body    any    // sent as JSON when not nil
-	Key     string // idempotency key, the same whenever the request is repeated
+	Headers map[string]string // secret:NAME in a value stands for a secret, which the script never sees
+	Body    any               // sent as JSON when not nil
+	Key     string            // idempotency key, the same whenever the request is repeated
 }
 
 // Response is what came back.
@@ -31,7 +31,9 @@ type Response struct {
 // ErrNoAnswer says that a request was sent and that nobody knows what became of it.
 var ErrNoAnswer = errors.New("the request was sent but no answer came")
 
-// HTTP makes requests for scripts. When a request was sent and no answer came, the error is ErrNoAnswer. It refuses addresses that are not allowed with an error of code denied.
+// HTTP makes requests for scripts. When a request was sent and no answer came, the error is ErrNoAnswer. It refuses
+// addresses that are not allowed with an error of code denied, and so a secret that may not go where the request goes.
+// No response and no error has a secret in it.
 type HTTP interface {
 	Do(ctx context.Context, r Request) (Response, error)
 }
@@ -47,9 +49,10 @@ func text(name, doc string, required bool) script.Param {
 
 // Builtins returns the functions that a runbook's script can call, beside the plain language.
 func Builtins() []script.Builtin {
-	url := []script.Param{text("url", "complete address", true)}
-	send := append([]script.Param{}, url...)
-	send = append(send, script.Param{Name: "body", Type: "any", Doc: "sent as JSON"})
+	headers := script.Param{Name: "headers", Type: "dict", Doc: "texts by name; secret:NAME in a text stands for a secret of the server"}
+	to := text("url", "complete address", true)
+	url := []script.Param{to, headers}
+	send := []script.Param{to, {Name: "body", Type: "any", Doc: "sent as JSON"}, headers}
 	return []script.Builtin{
 		{Name: "logs.query", Class: script.Read, Doc: "newest log lines, as a list of dicts with time, service, level, text, trace_id", Params: []script.Param{
 			text("service", "", false), {Name: "level", Type: "string", Default: "ERROR"}, text("text", "phrase to look for", false),
@@ -193,7 +196,11 @@ func (x *stepEffects) stats(service, last string) (script.Result, error) {
 }
 
 func (x *stepEffects) http(ctx context.Context, c script.Call, method string) (script.Result, error) {
-	resp, err := x.s.HTTP.Do(ctx, Request{Method: method, URL: str(c.Args["url"]), Body: c.Args["body"], Key: c.Key})
+	headers, err := headersOf(c.Args["headers"])
+	if err != nil {
+		return failed(err)
+	}
+	resp, err := x.s.HTTP.Do(ctx, Request{Method: method, URL: str(c.Args["url"]), Headers: headers, Body: c.Args["body"], Key: c.Key})
 	if c.Name == "http.once" && errors.Is(err, ErrNoAnswer) {
 		return script.Result{}, script.ErrUnknownOutcome
 	}
@@ -202,9 +209,26 @@ func (x *stepEffects) http(ctx context.Context, c script.Call, method string) (s
 	}
 	res := script.Result{OK: resp.Status < 400, Value: map[string]any{"status": int64(resp.Status), "body": resp.Body}}
 	if !res.OK {
-		res.Error = fmt.Sprintf("%s answered %d: %v", str(c.Args["url"]), resp.Status, resp.Body)
+		res.Error = fmt.Sprintf("%s answered %d: %s", PlainURL(str(c.Args["url"])), resp.Status, cut(fmt.Sprint(resp.Body), maxBody))
 	}
 	return res, nil
+}
+
+// headersOf returns the headers that a script gives. A secret is only named in them: it is put in when the request is sent.
+func headersOf(v any) (map[string]string, error) {
+	m, _ := v.(map[string]any)
+	if len(m) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]string, len(m))
+	for name, value := range m {
+		text, ok := value.(string)
+		if !ok {
+			return nil, errs.New(errs.Invalid, "the header %s must be a string", name)
+		}
+		out[name] = text
+	}
+	return out, nil
 }
 
 // began returns when a waiting step began, and remembers it over restarts.

@@ -11,6 +11,7 @@
 //	                                       ▼ │ decided, or time over
 //	                                     waiting ──── incident resolved meanwhile ───▶ ended
 //	                                       running ── an action that must not be repeated may have happened ──▶ unknown
+//	                                       running ◀──────────── a person says whether it happened ──────────── unknown
 //
 // What must hold: nothing suspicious is touched; a runbook that is not low-risk changes nothing before an approval, and
 // an approval never comes from time running out; a run that does not end well releases the page.

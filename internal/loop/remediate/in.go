@@ -2,7 +2,6 @@ package remediate
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -155,36 +154,4 @@ func (c recorder) Record(ctx context.Context, e script.Entry) error {
 		f.Group = string(c.run.Group)
 		return tx.Append(ctx, f)
 	})
-}
-
-// describe puts a finished step into words.
-func describe(e script.Entry) (kind, text string, ok bool) {
-	args, err := e.DecodeArgs()
-	if err != nil {
-		return KindActed, e.Name, false
-	}
-	res, _ := script.Decode(e.Result)
-	m, _ := res.(map[string]any)
-	ok, _ = m["ok"].(bool)
-	switch e.Name {
-	case script.Note:
-		return KindNoted, str(args["text"]), true
-	case script.Now, "approve":
-		return "", "", ok
-	}
-	what := e.Name
-	for _, k := range []string{"url", "service", "query", "duration", "calm"} {
-		if v := str(args[k]); v != "" {
-			what += " " + v
-		}
-	}
-	if b := args["body"]; b != nil {
-		if enc, err := json.Marshal(b); err == nil {
-			what += " " + string(enc)
-		}
-	}
-	if !ok {
-		return KindActed, what + ": failed: " + str(m["error"]), false
-	}
-	return KindActed, what + ": done", true
 }

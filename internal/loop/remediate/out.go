@@ -8,6 +8,7 @@ const (
 	KindNoted    = "remediate.noted"   // a script printed something
 	KindAsked    = "remediate.asked"   // an approval is waiting
 	KindDecided  = "remediate.decided" // an approval was granted, denied, or expired
+	KindSettled  = "remediate.settled" // a person said whether a step happened
 	KindFinished = "remediate.finished"
 )
 
@@ -23,4 +24,10 @@ type Acted struct {
 	Seq  int    `json:"seq"`
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
+}
+
+// Settled is the payload of the fact that a person said whether a step happened.
+type Settled struct {
+	Run RunID `json:"run"`
+	Settlement
 }

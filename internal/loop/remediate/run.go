@@ -53,6 +53,7 @@ type Run struct {
 	Since     map[int]time.Time `json:"since,omitempty"` // when each waiting step began, by its number
 	Changed   bool              `json:"changed,omitempty"`
 	Turn      int               `json:"turn,omitempty"` // raised by each worker that takes the run; one that lost it writes nothing more
+	Settled   []Settlement      `json:"settled,omitempty"`
 }
 
 // Approval asks a person whether a run may do what it proposes.

@@ -178,7 +178,7 @@ func (s *Service) work(ctx context.Context, runID RunID) error {
 	case errors.Is(err, script.ErrUnknownOutcome):
 		return s.unknown(ctx, r, err)
 	case errs.Is(err, errs.Invalid), errors.Is(err, script.ErrDiverged), errors.Is(err, script.ErrAborted):
-		return s.finish(ctx, r, Failed, errs.Message(err))
+		return s.finish(ctx, r, Failed, reason(err))
 	case err != nil:
 		return fmt.Errorf("run %s: %w", r.ID, err)
 	}
@@ -224,7 +224,7 @@ func (s *Service) unknown(ctx context.Context, r Run, cause error) error {
 		if err != nil || cur.State.Over() || cur.Turn != r.Turn {
 			return err
 		}
-		cur.State, cur.Reason = Unknown, errs.Message(cause)
+		cur.State, cur.Reason = Unknown, reason(cause)
 		if err := tx.SaveRun(ctx, cur); err != nil {
 			return err
 		}

@@ -41,6 +41,18 @@ func newEntry(c Call, class Class) Entry {
 	}
 }
 
+// Happened returns the entry with the answer that a person gives for it.
+func (e Entry) Happened(r Result) Entry {
+	e.State, e.Result = Done, EncodeResult(r)
+	return e
+}
+
+// NotHappened returns the entry as one of which nothing has happened: the continued run does it.
+func (e Entry) NotHappened() Entry {
+	e.State, e.Result = Waiting, nil
+	return e
+}
+
 // HashArgs returns the hash that identifies encoded arguments. An approval is bound to it.
 func HashArgs(args json.RawMessage) string {
 	sum := sha256.Sum256(args)
