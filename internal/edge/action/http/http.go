@@ -32,7 +32,7 @@ const maxRedirects = 3
 // Config of the action. Everything has a default; the default allows public addresses only.
 type Config struct {
 	Allow       []netip.Prefix                    // addresses that are allowed although they are not public
-	Secrets     func(name string) (string, error) // nil: there are none
+	Secrets     func(name string) (Secret, error) // not_found when there is none of the name; nil: there are none at all
 	Timeout     time.Duration                     // of one request with its redirects; default 10 seconds
 	MaxResponse int                               // bytes of a body that are kept; default 1 MiB
 	Log         *slog.Logger
@@ -129,7 +129,11 @@ func (a *Action) Do(ctx context.Context, r Request) (Response, error) {
 			response.Headers[name] = v.redact(value)
 		}
 	}
-	response.Body = decode(body, answer.Header.Get("Content-Type"), v)
+	if response.Cut {
+		response.Body = v.redactCut(string(body)) // JSON that was cut is none
+	} else {
+		response.Body = decode(body, answer.Header.Get("Content-Type"), v)
+	}
 	a.config.Log.Debug("request made", "method", req.Method, "host", req.URL.Host, "status", response.Status, "ms", response.TookMS)
 	return response, nil
 }
@@ -166,7 +170,7 @@ func newRequest(ctx context.Context, r Request, v *vault) (*http.Request, error)
 		if slices.Contains(ours, http.CanonicalHeaderKey(name)) {
 			return nil, errs.New(errs.Invalid, "the header %s cannot be set", name)
 		}
-		if value, err = v.fill(value); err != nil {
+		if value, err = v.fill(value, u); err != nil {
 			return nil, err
 		}
 		if strings.ContainsAny(name+value, "\r\n\x00") {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -31,14 +32,25 @@ const inside = "127.0.0.9"
 
 const token = `hunter2"/ä+x`
 
-func secrets(name string) (string, error) {
-	switch name {
-	case "token":
-		return token, nil
-	case "pin":
-		return "48151623", nil
+// secrets may go to the servers of urls.
+func secrets(urls ...string) func(name string) (Secret, error) {
+	var hosts []*url.URL
+	for _, u := range urls {
+		parsed, err := url.Parse(u)
+		if err != nil {
+			panic(err)
+		}
+		hosts = append(hosts, parsed)
 	}
-	return "", errors.New("no such secret")
+	return func(name string) (Secret, error) {
+		switch name {
+		case "token":
+			return Secret{token, hosts}, nil
+		case "pin":
+			return Secret{"48151623", hosts}, nil
+		}
+		return Secret{}, errs.New(errs.NotFound, "there is no secret named %s", name)
+	}
 }
 
 func serve(t *testing.T, address string, h http.HandlerFunc) *httptest.Server {
@@ -209,7 +221,7 @@ func TestCredentialsStayWithTheirHost(t *testing.T) {
 			http.Redirect(w, r, second.URL+"/back", http.StatusFound)
 		}
 	})
-	a := New(Config{Allow: local, Secrets: secrets})
+	a := New(Config{Allow: local, Secrets: secrets(first.URL)})
 	headers := map[string]string{"Authorization": "Bearer secret:pin", "X-Api-Key": "secret:pin", "Cookie": "s=secret:pin"}
 	f := func(path string, want ...int) {
 		t.Helper()
@@ -248,7 +260,7 @@ func TestSecretsNeverComeBack(t *testing.T) {
 		fmt.Fprintf(w, "%s %s %q", token, pin, token)
 	})
 	var log bytes.Buffer
-	a := New(Config{Allow: local, Secrets: secrets, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	a := New(Config{Allow: local, Secrets: secrets(s.URL, "http://127.0.0.1:1", "http://127.0.0.3"), Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	headers := map[string]string{"Authorization": "Bearer secret:pin", "X-Token": "secret:token"}
 	for _, url := range []string{s.URL + "/json", s.URL + "/text", "http://127.0.0.1:1/48151623?q=48151623", "http://127.0.0.3/48151623"} {
 		got, err := a.Do(t.Context(), Request{URL: url, Headers: headers})
@@ -263,10 +275,53 @@ func TestSecretsNeverComeBack(t *testing.T) {
 }
 
 func TestSecretsThatCannotBeUsed(t *testing.T) {
-	for _, c := range []Config{{}, {Secrets: secrets}, {Secrets: func(string) (string, error) { return "", nil }}, {Secrets: func(string) (string, error) { return "a\r\nb", nil }}} {
-		if _, err := New(c).Do(t.Context(), Request{URL: "http://host.test/", Headers: map[string]string{"X": "secret:none"}}); !errs.Is(err, errs.Invalid) {
+	to, err := url.Parse("http://host.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(text string) func(string) (Secret, error) {
+		return func(string) (Secret, error) { return Secret{text, []*url.URL{to}}, nil }
+	}
+	for _, c := range []Config{{}, {Secrets: secrets(to.String())}, {Secrets: is("")}, {Secrets: is("a\r\nb")}} {
+		if _, err := New(c).Do(t.Context(), Request{URL: to.String(), Headers: map[string]string{"X": "secret:none"}}); !errs.Is(err, errs.Invalid) {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+func TestSecretGoesOnlyWhereItMay(t *testing.T) {
+	hits := atomic.Int32{}
+	s := serve(t, "127.0.0.1:0", func(http.ResponseWriter, *http.Request) { hits.Add(1) })
+	f := func(to string, allowed string, want errs.Code) {
+		t.Helper()
+		before := hits.Load()
+		_, err := New(Config{Allow: local, Secrets: secrets(allowed)}).Do(t.Context(), Request{URL: to, Headers: map[string]string{"Authorization": "Bearer secret:token"}})
+		if errs.CodeOf(err) != want || (err == nil) != (hits.Load() > before) {
+			t.Errorf("%s with a secret for %s: got %v, want code %q", to, allowed, err, want)
+		}
+		if want == errs.Denied && !strings.Contains(errs.Message(err), "secret:token must not be sent to ") {
+			t.Errorf("got %q", errs.Message(err))
+		}
+	}
+	port := s.URL[strings.LastIndex(s.URL, ":"):]
+	f(s.URL+"/any/path?x=1", s.URL, "")
+	f(s.URL, "https://127.0.0.1"+port, errs.Denied)      // without TLS
+	f(s.URL, "http://127.0.0.1:1", errs.Denied)          // another port
+	f("http://localhost"+port, s.URL, errs.Denied)       // another name of the same server
+	f(s.URL, "http://127.0.0.1.evil.test", errs.Denied)  // a name that begins alike
+	f("http://127.0.0.1.evil.test", s.URL, errs.Denied)  // and the other way round
+	f("http://evil.test/?127.0.0.1", s.URL, errs.Denied) // named somewhere else
+}
+
+// A secret that lies across the place where an answer is cut leaves nothing of itself.
+func TestSecretAtTheCutIsNotShownInPart(t *testing.T) {
+	s := serve(t, "127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, strings.Repeat("x", 995)+"48151623"+strings.Repeat("y", 100))
+	})
+	a := New(Config{Allow: local, MaxResponse: 1000, Secrets: secrets(s.URL)})
+	got, err := a.Do(t.Context(), Request{URL: s.URL, Headers: map[string]string{"X": "secret:pin"}})
+	if text, ok := got.Body.(string); err != nil || !ok || !got.Cut || strings.Contains(text, "4") || len(text) < 900 {
+		t.Errorf("got %d bytes ending in %q, %v", len(text), text[max(0, len(text)-20):], err)
 	}
 }
 

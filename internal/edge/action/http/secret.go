@@ -11,36 +11,47 @@ import (
 )
 
 // reference is how a header names a secret: "Bearer secret:deploy-token".
-var reference = regexp.MustCompile(`\bsecret:([A-Za-z0-9][A-Za-z0-9_./-]*)`)
+var reference = regexp.MustCompile(`\bsecret:([A-Za-z0-9][A-Za-z0-9_-]*)`)
 
 // vault resolves the secrets of one request and remembers them, to take them out of what comes back.
 type vault struct {
-	lookup func(name string) (string, error)
-	hide   []string // old, new, old, new, for a Replacer
+	lookup  func(name string) (Secret, error)
+	hide    []string // old, new, old, new, for a Replacer
+	longest int      // of what is hidden
 }
 
-// fill returns a header value with its references replaced.
-func (v *vault) fill(value string) (string, error) {
+// fill returns a header value of a request to an address, with its references replaced.
+func (v *vault) fill(value string, to *url.URL) (string, error) {
 	var failed error
 	filled := reference.ReplaceAllStringFunc(value, func(ref string) string {
 		name := strings.TrimPrefix(ref, "secret:")
-		if v.lookup == nil {
-			failed = errs.New(errs.Invalid, "there are no secrets here, so secret:%s cannot be used", name)
-			return ""
-		}
-		secret, err := v.lookup(name)
+		text, err := v.open(name, to)
 		if err != nil {
-			failed = errs.Wrap(err, errs.Invalid, "secret:%s cannot be read", name)
-			return ""
+			failed = err
 		}
-		if secret == "" {
-			failed = errs.New(errs.Invalid, "secret:%s is empty", name)
-			return ""
-		}
-		v.remember(name, secret)
-		return secret
+		return text
 	})
 	return filled, failed
+}
+
+// open returns the text of a secret when it may go to an address.
+func (v *vault) open(name string, to *url.URL) (string, error) {
+	if v.lookup == nil {
+		return "", errs.New(errs.Invalid, "there are no secrets here, so secret:%s cannot be used", name)
+	}
+	s, err := v.lookup(name)
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return "", errs.Wrap(err, errs.Invalid, "there is no secret named %s", name)
+	case err != nil:
+		return "", errs.Wrap(err, errs.Invalid, "secret:%s cannot be read", name)
+	case s.Text == "":
+		return "", errs.New(errs.Invalid, "secret:%s is empty", name)
+	case !s.mayGo(to):
+		return "", errs.New(errs.Denied, "secret:%s must not be sent to %s://%s", name, to.Scheme, to.Host)
+	}
+	v.remember(name, s.Text)
+	return s.Text, nil
 }
 
 // remember hides a secret as it is and as servers and URLs write it.
@@ -51,6 +62,7 @@ func (v *vault) remember(name, secret string) {
 		base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
 	} {
 		v.hide = append(v.hide, form, "[secret:"+name+"]")
+		v.longest = max(v.longest, len(form))
 	}
 }
 
@@ -60,6 +72,12 @@ func (v *vault) redact(text string) string {
 		return text
 	}
 	return strings.NewReplacer(v.hide...).Replace(text)
+}
+
+// redactCut is redact for a text whose end was cut off, where a part of a secret may be left.
+func (v *vault) redactCut(text string) string {
+	text = v.redact(text)
+	return text[:max(0, len(text)-max(0, v.longest-1))]
 }
 
 // redactValue takes the secrets out of decoded JSON. A number that is a secret becomes a text.
