@@ -36,10 +36,17 @@ func (t *Tx) Alerts(ctx context.Context, group detect.GroupID, firing bool) ([]d
 		order by fired_at desc, id desc limit 5000) as newest order by fired_at, id`, string(group), state)
 }
 
+// lastAlerts steps from one SLO to the next in the index: it is asked every second, and alerts are kept for ever.
+const lastAlerts = `with recursive names (slo) as (
+		select min(slo) from alerts
+		union all
+		select (select min(slo) from alerts where alerts.slo > names.slo) from names where names.slo is not null
+	)
+	select (select doc from alerts where alerts.slo = names.slo order by fired_at desc, id desc limit 1) from names where names.slo is not null`
+
 // LastAlerts returns the newest alert of every SLO.
 func (t *Tx) LastAlerts(ctx context.Context) ([]detect.Alert, error) {
-	return many[detect.Alert](ctx, t, `select doc from alerts as a where not exists
-		(select 1 from alerts as b where b.slo = a.slo and (b.fired_at > a.fired_at or (b.fired_at = a.fired_at and b.id > a.id)))`)
+	return many[detect.Alert](ctx, t, lastAlerts)
 }
 
 // SaveAlert writes an alert.

@@ -1,4 +1,40 @@
 package store
 
+import (
+	"context"
+	"fmt"
+)
+
 // Queued returns how many updates wait for the writer.
 func (db *DB) Queued() int { return len(db.queue) }
+
+// LastAlertsQuery is what LastAlerts asks.
+const LastAlertsQuery = lastAlerts
+
+// Plan returns how the database would answer a query.
+func (t *Tx) Plan(ctx context.Context, query string) (plan []string, err error) {
+	explain := "explain "
+	if t.db.dialect.name == "sqlite" {
+		explain = "explain query plan "
+	}
+	rows, err := t.tx.QueryContext(ctx, explain+query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		cols, err := rows.Columns()
+		if err != nil {
+			return nil, err
+		}
+		vals := make([]any, len(cols))
+		for i := range vals {
+			vals[i] = new(any)
+		}
+		if err := rows.Scan(vals...); err != nil {
+			return nil, err
+		}
+		plan = append(plan, fmt.Sprint(*vals[len(vals)-1].(*any)))
+	}
+	return plan, rows.Err()
+}

@@ -1,14 +1,17 @@
 package store_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"nightkeeper/internal/edge/store"
 	"nightkeeper/internal/edge/store/storetest"
+	"nightkeeper/internal/loop/detect"
 )
 
 func TestStore(t *testing.T) {
@@ -34,9 +37,37 @@ func TestEveryMethodIsExercised(t *testing.T) {
 	}
 	for _, typ := range []reflect.Type{reflect.TypeFor[*store.Tx](), reflect.TypeFor[*store.DB]()} {
 		for i := range typ.NumMethod() {
-			if name := typ.Method(i).Name; name != "Queued" && !strings.Contains(text.String(), "."+name+"(") {
+			if name := typ.Method(i).Name; name != "Queued" && name != "Plan" && !strings.Contains(text.String(), "."+name+"(") {
 				t.Errorf("storetest does not call %s.%s", typ.Elem().Name(), name)
 			}
 		}
+	}
+}
+
+// The newest alerts are asked for every second: what that costs must not grow with every alert there ever was.
+func TestNewestAlertsAreFoundByAnIndex(t *testing.T) {
+	for _, d := range storetest.Databases() {
+		t.Run(d.Name, func(t *testing.T) {
+			ctx, db := t.Context(), storetest.Open(t, d.DSN(t))
+			at := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
+			var plan []string
+			err := db.Update(ctx, func(tx *store.Tx) (err error) {
+				for i := range 3000 {
+					a := detect.Alert{ID: detect.AlertID(fmt.Sprintf("al_%04d", i)), SLO: fmt.Sprint("s", i%3), State: detect.Resolved, FiredAt: at.Add(time.Duration(i) * time.Minute)}
+					if err := tx.SaveAlert(ctx, a); err != nil {
+						return err
+					}
+				}
+				plan, err = tx.Plan(ctx, store.LastAlertsQuery)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Join(plan, "\n")
+			if rest := strings.ReplaceAll(text, "SCAN names", ""); !strings.Contains(text, "alerts_slo") || strings.Contains(rest, "SCAN") || strings.Contains(text, "Seq Scan") {
+				t.Errorf("all alerts are read:\n%s", text)
+			}
+		})
 	}
 }
