@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -71,5 +72,18 @@ func (r *routes) remediate() {
 		}
 	}) (remediate.Approval, error) {
 		return r.Remediate.Decide(ctx, remediate.RunID(in.Name), in.Seq, in.Body.Grant, userOf(ctx).Name, in.Body.Reason, r.Now())
+	})
+	call(r, http.MethodPost, "/runs/{name}/steps/{seq}/settle", "Say whether a step happened that may or may not have", "respond", func(ctx context.Context, in *struct {
+		NameIn
+		Seq  int `path:"seq"`
+		Body struct {
+			Turn     int             `json:"turn" doc:"turn of the run when you looked; a later question is not answered by an earlier word"`
+			Happened bool            `json:"happened" doc:"false: the step is done once more by the continued run"`
+			Note     string          `json:"note,omitempty" doc:"how you know"`
+			Result   json.RawMessage `json:"result,omitempty" doc:"what the step answered, when it happened"`
+		}
+	}) (remediate.Run, error) {
+		a := remediate.Answer{Seq: in.Seq, Turn: in.Body.Turn, Happened: in.Body.Happened, Note: in.Body.Note, Result: in.Body.Result}
+		return r.Remediate.Settle(ctx, remediate.RunID(in.Name), a, userOf(ctx).Name, r.Now())
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
@@ -54,6 +55,11 @@ func (s *server) runShown(ctx context.Context, id remediate.RunID) (runShown, er
 		return out, err
 	}
 	done := map[int]time.Time{}
+	for _, x := range run.Settled {
+		if x.Happened {
+			done[x.Seq] = x.At
+		}
+	}
 	for _, e := range facts {
 		if e.Kind != remediate.KindActed && e.Kind != remediate.KindNoted {
 			continue
@@ -91,6 +97,9 @@ func stepOf(e script.Entry) step {
 		for _, k := range mainArg {
 			if v, ok := args[k].(string); ok && v != "" {
 				st.With = v
+				if k == "url" {
+					st.With = remediate.PlainURL(v)
+				}
 				delete(args, k)
 				break
 			}
@@ -208,6 +217,47 @@ func (s *server) doDecide(r *http.Request) (string, error) {
 	}
 	return "/runs/" + string(id), nil
 }
+
+func (s *server) doSettle(r *http.Request) (string, error) {
+	seq, err := strconv.Atoi(r.PathValue("seq"))
+	if err != nil {
+		return "", errs.New(errs.NotFound, "there is no such step")
+	}
+	turn, err := strconv.Atoi(r.PostForm.Get("turn"))
+	if err != nil {
+		return "", errs.New(errs.Invalid, "the form does not say which question it answers: turn must be a number")
+	}
+	a := remediate.Answer{Seq: seq, Turn: turn, Note: r.PostForm.Get("note")}
+	switch r.PostForm.Get("happened") {
+	case "yes":
+		a.Happened = true
+		a.Result = json.RawMessage(strings.TrimSpace(r.PostForm.Get("result")))
+	case "no":
+	default:
+		return "", errs.New(errs.Invalid, "a step happened or did not: happened must be yes or no")
+	}
+	id := remediate.RunID(r.PathValue("id"))
+	if _, err := s.Remediate.Settle(r.Context(), id, a, actorOf(r), s.Now()); err != nil {
+		return "", err
+	}
+	return runPath(id), nil
+}
+
+// question is the step of a run that a person has to settle.
+func (r runShown) question() (step, bool) {
+	for _, st := range r.Steps {
+		if st.State == "unknown" && r.State == remediate.Unknown {
+			return st, true
+		}
+	}
+	return step{}, false
+}
+
+func settlePath(id remediate.RunID, seq int) string {
+	return runPath(id) + "/steps/" + strconv.Itoa(seq) + "/settle"
+}
+
+func runPath(id remediate.RunID) string { return "/runs/" + string(id) }
 
 // incidentPath returns the path of an incident.
 func incidentPath(id respond.ID) string { return "/incidents/" + string(id) }

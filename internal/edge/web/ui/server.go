@@ -85,6 +85,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	get("/runbooks/{name}", s.runbookPage)
 	get("/runs/{id}", s.runPage)
 	do("/runs/{id}/approvals/{seq}", s.doDecide)
+	do("/runs/{id}/steps/{seq}/settle", s.doSettle)
 
 	get("/experiments", s.experimentsPage)
 	get("/experiments/{id}", s.experimentPage)
