@@ -93,7 +93,9 @@ func TestPersonSaysThatAStepDidNotHappen(t *testing.T) {
 func TestStepThatIsLostTwiceIsAskedAboutTwice(t *testing.T) {
 	w := lost(t, catalog.Low, restarting)
 	first := remediate.Answer{Seq: 1, Turn: w.run().Turn}
-	w.http.answer = func(remediate.Request) (remediate.Response, error) { return remediate.Response{}, remediate.ErrNoAnswer }
+	w.http.answer = func(remediate.Request) (remediate.Response, error) {
+		return remediate.Response{}, remediate.ErrNoAnswer
+	}
 	if err := w.settle(first); err != nil {
 		t.Fatal(err)
 	}

@@ -10,22 +10,22 @@ import (
 
 func TestAddressesAreShownWithoutSecrets(t *testing.T) {
 	for raw, want := range map[string]string{
-		"http://svc/limit":                                          "http://svc/limit",
+		"http://svc/limit": "http://svc/limit",
 		"https://svc:8443/a%20b?service=cart&limit=50&v=2026.11.1#x": "https://svc:8443/a%20b?service=cart&limit=50&v=2026.11.1",
-		"https://mira:hunter2@svc/x":                                "https://svc/x",
-		"mira:hunter2@svc/x":                                        "mira:svc/x",
-		"http://mira:hun%zzter2@svc/x?token=abc":                    "http://svc/x",
-		"https://svc/x?token=abc&n=1":                               "https://svc/x?token=[hidden]&n=1",
-		"https://svc/x?n=1&API_KEY=abc":                             "https://svc/x?n=1&API_KEY=[hidden]",
-		"https://svc/x?X-Amz-Signature=abc&accessToken=abc":         "https://svc/x?X-Amz-Signature=[hidden]&accessToken=[hidden]",
-		"https://svc/x?%74oken=abc":                                 "https://svc/x?%74oken=[hidden]",
-		"https://svc/x?a=ghp16C7e42F292c6912E7710c838347Ae178B4a":   "https://svc/x?a=[hidden]",
-		"https://svc/x?a=5f4dcc3b5aa765d61d8327deb882cf99":          "https://svc/x?a=[hidden]",
-		"https://svc/x?id=3b241101-e2bb-4255-8caf-4136c566a962":     "https://svc/x?id=3b241101-e2bb-4255-8caf-4136c566a962",
-		"https://svc/x?monkey=abc&keyboard=de&author=mira":          "https://svc/x?monkey=abc&keyboard=de&author=mira",
-		"https://svc/x?deployment=recommendation-api-production":    "https://svc/x?deployment=recommendation-api-production",
-		"https://svc/x?token=":                                      "https://svc/x?token=",
-		"https://svc/x?reset":                                       "https://svc/x?reset",
+		"https://mira:hunter2@svc/x":                                 "https://svc/x",
+		"mira:hunter2@svc/x":                                         "mira:svc/x",
+		"http://mira:hun%zzter2@svc/x?token=abc":                     "http://svc/x",
+		"https://svc/x?token=abc&n=1":                                "https://svc/x?token=[hidden]&n=1",
+		"https://svc/x?n=1&API_KEY=abc":                              "https://svc/x?n=1&API_KEY=[hidden]",
+		"https://svc/x?X-Amz-Signature=abc&accessToken=abc":          "https://svc/x?X-Amz-Signature=[hidden]&accessToken=[hidden]",
+		"https://svc/x?%74oken=abc":                                  "https://svc/x?%74oken=[hidden]",
+		"https://svc/x?a=ghp16C7e42F292c6912E7710c838347Ae178B4a":    "https://svc/x?a=[hidden]",
+		"https://svc/x?a=5f4dcc3b5aa765d61d8327deb882cf99":           "https://svc/x?a=[hidden]",
+		"https://svc/x?id=3b241101-e2bb-4255-8caf-4136c566a962":      "https://svc/x?id=3b241101-e2bb-4255-8caf-4136c566a962",
+		"https://svc/x?monkey=abc&keyboard=de&author=mira":           "https://svc/x?monkey=abc&keyboard=de&author=mira",
+		"https://svc/x?deployment=recommendation-api-production":     "https://svc/x?deployment=recommendation-api-production",
+		"https://svc/x?token=":                                       "https://svc/x?token=",
+		"https://svc/x?reset":                                        "https://svc/x?reset",
 	} {
 		if got := PlainURL(raw); got != want {
 			t.Errorf("%s\n got %s\nwant %s", raw, got, want)
