@@ -48,6 +48,7 @@ func newServe() *cobra.Command {
 	f.DurationVar(&o.Retention, "retention", 30*24*time.Hour, "how long telemetry is kept")
 	f.Int64Var(&o.MaxTelemetry, "max-telemetry-bytes", 0, "cap of telemetry on disk; 0 is none")
 	f.StringVar(&allow, "allow-outgoing", "", "private addresses that runbooks, webhooks and experiments may call, such as 10.0.0.0/8")
+	f.StringVar(&o.SecretsDir, "secrets", "", "directory with secrets that runbooks may send in headers, each with the servers that may have it")
 	f.StringVar(&o.SMTP.Host, "smtp-host", "", "mail server; without one, e-mail contacts are not told")
 	f.IntVar(&o.SMTP.Port, "smtp-port", 587, "port of the mail server")
 	f.StringVar(&o.SMTP.From, "smtp-from", "", "sender of mails")

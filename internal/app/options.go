@@ -26,6 +26,7 @@ type Options struct {
 	Retention     time.Duration  // of telemetry; default 30 days
 	MaxTelemetry  int64          // bytes of telemetry on disk; 0 is no cap
 	AllowOutgoing []netip.Prefix // private addresses that runbooks, webhooks and experiments may call
+	SecretsDir    string         // files that runbooks may send in headers; empty: none
 	SMTP          email.Config   // Host empty: no e-mail
 	AdminPassword string         // of the first account, when it is made; empty is a fresh one
 	Self          []string       // command that runs this program; default os.Executable()

@@ -39,12 +39,20 @@ type phases struct {
 func (a *App) buildPhases(context.Context) error {
 	o := a.opts
 	a.action = httpaction.New(httpaction.Config{Allow: o.AllowOutgoing, Log: o.Log})
+	scripts := httpaction.Config{Allow: o.AllowOutgoing, Log: o.Log} // webhooks know no secrets of runbooks
+	if o.SecretsDir != "" {
+		folder, err := httpaction.OpenFolder(o.SecretsDir)
+		if err != nil {
+			return err
+		}
+		scripts.Secrets = folder.Secret
+	}
 	p := &a.phases
 	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log})
 	p.page = page.New(page.Config{Store: a.db.Page(), Catalog: a.Catalog, Channels: a.channels(), BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{
-		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{a.action}, Telemetry: a.host, Graph: a.graph,
+		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{httpaction.New(scripts)}, Telemetry: a.host, Graph: a.graph,
 		Engine: sandbox.New(sandbox.Config{Command: o.self(sandboxCommand), Log: o.Log}),
 		Calm:   p.detect.Calm, Burning: a.burning, Now: o.Now, Log: o.Log,
 	})
