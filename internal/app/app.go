@@ -191,7 +191,7 @@ func (a *App) stopTelemetry(ctx context.Context) error {
 
 // restore reads the ledgers and the live picture back.
 func (a *App) restore(ctx context.Context) error {
-	if err := a.phases.detect.Restore(ctx); err != nil {
+	if err := a.phases.detect.Restore(ctx, a.opts.Now()); err != nil {
 		return fmt.Errorf("read ledgers: %w", err)
 	}
 	if a.rollup == nil {

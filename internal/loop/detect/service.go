@@ -54,11 +54,20 @@ func New(c Config) *Service {
 	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, pulses: map[string]*slo.Pulse{}, expected: map[string]*expectation{}}
 }
 
-// Restore reads the ledgers back from the store.
-func (s *Service) Restore(ctx context.Context) error {
-	return s.Store.View(ctx, func(tx Tx) error {
-		return tx.Buckets(ctx, func(name string, b slo.Bucket) { s.Ledger(name).Restore(b) })
+// Restore reads the ledgers back from the store, without what is dated after now.
+func (s *Service) Restore(ctx context.Context, now time.Time) error {
+	ahead := 0
+	err := s.Store.View(ctx, func(tx Tx) error {
+		return tx.Buckets(ctx, func(name string, b slo.Bucket) {
+			if !s.Ledger(name).Restore(b, now) {
+				ahead++
+			}
+		})
 	})
+	if ahead > 0 {
+		s.Log.Warn("buckets of ledgers that begin in the future are left out; was the clock set back?", "buckets", ahead)
+	}
+	return err
 }
 
 // Ledger returns the ledger of an SLO, an empty one when nothing was counted yet.

@@ -63,7 +63,7 @@ func (w *world) start() {
 	w.db = db
 	w.s = detect.New(detect.Config{Store: db.Detect(), Catalog: func() *catalog.Catalog { return w.cat },
 		Related: func(a, b string) bool { return w.related[a] == b || w.related[b] == a }, At: func(a string) string { return a }, Log: slog.New(slog.DiscardHandler)})
-	if err := w.s.Restore(w.t.Context()); err != nil {
+	if err := w.s.Restore(w.t.Context(), w.now); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -332,6 +332,25 @@ func TestSpansCountForTheObjectivesTheyAreSelectedBy(t *testing.T) {
 	f(observe.Span{Service: "checkout", Kind: observe.Client, Name: "POST /pay"}, 0, 0)
 	f(observe.Span{Service: "checkout", Kind: observe.Server, Name: "GET /"}, 0, 0)
 	f(observe.Span{Service: "cart", Kind: observe.Server, Name: "POST /pay"}, 0, 0)
+}
+
+// The clock was two hours ahead when everything failed, and was set right before the restart.
+func TestRestoreAfterTheClockWasSetBackCountsTheUsualWay(t *testing.T) {
+	w := newWorld(t, "checkout")
+	w.run(time.Minute)
+	right := w.now
+	w.now, w.broken["checkout"] = right.Add(2*time.Hour), true
+	w.traffic()
+	if err := w.s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.db.Close()
+	w.now, w.broken["checkout"] = right, false
+	w.start()
+	w.run(time.Minute)
+	if got := w.s.Ledger("checkout-answers").Sum(t0, w.now); got.Bad() != 0 || got.Total < 1000 {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestTrimDropsWhatLedgersNoLongerKeep(t *testing.T) {

@@ -173,17 +173,22 @@ func (l *Ledger) MarkDirty(bs []Bucket) {
 	}
 }
 
-// Restore sets the counts of a stored bucket. Buckets come back in order, the finest resolution first.
-func (l *Ledger) Restore(b Bucket) {
+// Restore sets the counts of a stored bucket. Buckets come back in order, the finest resolution first. One that begins
+// after now, by a clock that was wrong then or is wrong now, would push out those of today: it is left out, and false
+// returned.
+func (l *Ledger) Restore(b Bucket, now time.Time) bool {
 	if b.Resolution < 0 || b.Resolution >= len(Resolutions) {
-		return
+		return true
+	}
+	if time.Unix(0, b.Number*int64(Resolutions[b.Resolution].Width)).After(now) {
+		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := Resolutions[b.Resolution]
 	c := l.rings[b.Resolution].cell(b.Number, r.Keep)
 	if c == nil {
-		return
+		return true
 	}
 	*c = b.Counts
 	// A coarse bucket begins before its first event: when that is known from a finer one, it is not made older.
@@ -194,4 +199,5 @@ func (l *Ledger) Restore(b Bucket) {
 	if b.Total > 0 && (l.first.IsZero() || (at.Before(l.first) && !at.Add(r.Width).After(l.first))) {
 		l.first = at
 	}
+	return true
 }

@@ -88,7 +88,7 @@ func restored(l *Ledger) *Ledger {
 	for res := range Resolutions {
 		for _, b := range l.all() {
 			if b.Resolution == res {
-				out.Restore(b)
+				out.Restore(b, t0.AddDate(1, 0, 0))
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func TestEventOlderThanAnythingKeptIsLate(t *testing.T) {
 func TestEventBeforeTheEpochIsLateToo(t *testing.T) {
 	l := NewLedger()
 	l.Add(time.Date(1950, 1, 1, 0, 0, 0, 0, time.UTC), 1, 1)
-	l.Restore(Bucket{Resolution: 0, Number: -5, Counts: Counts{1, 1}})
+	l.Restore(Bucket{Resolution: 0, Number: -5, Counts: Counts{1, 1}}, t0)
 	if l.Late() != 1 || !l.First().IsZero() {
 		t.Errorf("late %d, first %s", l.Late(), l.First())
 	}
@@ -194,10 +194,30 @@ func TestRestoreKeepsTheAgeOfAYoungLedger(t *testing.T) {
 
 func TestRestoreIgnoresAResolutionThatIsNoMore(t *testing.T) {
 	l := NewLedger()
-	l.Restore(Bucket{Resolution: 7, Number: 1, Counts: Counts{1, 1}})
-	l.Restore(Bucket{Resolution: -1, Number: 1, Counts: Counts{1, 1}})
+	l.Restore(Bucket{Resolution: 7, Number: 1, Counts: Counts{1, 1}}, t0)
+	l.Restore(Bucket{Resolution: -1, Number: 1, Counts: Counts{1, 1}}, t0)
 	if !l.First().IsZero() {
 		t.Error("counted")
+	}
+}
+
+// A clock that was ahead before a restart, or stepped back since, leaves buckets of a time to come behind.
+func TestRestoreLeavesOutTheFuture(t *testing.T) {
+	before := NewLedger()
+	before.Add(t0, 1, 2)
+	before.Add(t0.Add(5*time.Hour), 0, 1000)
+	l, left := NewLedger(), 0
+	for _, b := range before.Dirty() {
+		if !l.Restore(b, t0) {
+			left++
+		}
+	}
+	if got := l.Sum(t0.Add(-time.Hour), t0.Add(time.Hour)); got != (Counts{1, 2}) || left != len(Resolutions) || l.Sum(t0, t0.Add(6*time.Hour)).Total != 0 {
+		t.Errorf("%+v, %d left out", got, left)
+	}
+	l.Add(t0.Add(time.Second), 1, 1)
+	if got := l.Sum(t0.Add(-time.Hour), t0.Add(time.Hour)); got != (Counts{2, 3}) {
+		t.Errorf("after the next event: %+v", got)
 	}
 }
 
