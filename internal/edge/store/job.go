@@ -119,6 +119,11 @@ func (t *Tx) Retry(ctx context.Context, jobID string, due time.Time, stuck bool,
 		jobID, micros(due), aside, reason)
 }
 
+// Postpone gives a job back that has to wait for its turn, due again at the given time; that was no attempt.
+func (t *Tx) Postpone(ctx context.Context, jobID string, due time.Time, reason string) error {
+	return t.exec(ctx, "update jobs set lease_until = 0, due_at = $2, error = $3 where id = $1", jobID, micros(due), reason)
+}
+
 // Unlease frees every lease: right after a start, when no other process works on this database.
 func (t *Tx) Unlease(ctx context.Context) error {
 	return t.exec(ctx, "update jobs set lease_until = 0 where lease_until > 0")

@@ -24,8 +24,8 @@ type Handlers = event.Handlers[*Tx]
 // pollEvery bounds how long a worker sleeps: another replica's work is noticed by then.
 const pollEvery = 250 * time.Millisecond
 
-// rest waits for the next commit, for due, or for pollEvery; whichever is first.
-func (db *DB) rest(ctx context.Context, changed <-chan struct{}, due time.Time, now time.Time) {
+// rest waits for the next commit, for due, for freed, or for pollEvery; whichever is first.
+func (db *DB) rest(ctx context.Context, changed, freed <-chan struct{}, due time.Time, now time.Time) {
 	d := pollEvery
 	if !due.IsZero() {
 		d = min(d, max(due.Sub(now), 0))
@@ -35,6 +35,7 @@ func (db *DB) rest(ctx context.Context, changed <-chan struct{}, due time.Time, 
 	select {
 	case <-ctx.Done():
 	case <-changed:
+	case <-freed:
 	case <-t.C:
 	}
 }
@@ -56,7 +57,7 @@ func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time
 		if err := db.View(ctx, func(t *Tx) (err error) { due, err = t.NextDue(ctx, kinds); return err }); err != nil {
 			return err
 		}
-		db.rest(ctx, changed, due, now())
+		db.rest(ctx, changed, nil, due, now())
 	}
 	return nil
 }
@@ -105,35 +106,62 @@ func (t *Tx) due(ctx context.Context, kinds []string, now time.Time) ([]job.Job,
 // lease is how long a task may work before another process may take it; it is renewed while the task runs.
 const lease = 15 * time.Second
 
-// RunTasks runs tasks as they become due, at most width at a time, until ctx ends; then it waits for those under way.
+// slots counts the tasks under way of each kind.
+type slots struct {
+	mu    sync.Mutex
+	busy  map[string]int
+	freed chan struct{} // has something in it when a task ended since it was last looked at
+}
+
+// free returns the kinds of which fewer than width are under way.
+func (s *slots) free(kinds []string, width int) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return s.busy[k] >= width })
+}
+
+func (s *slots) add(kind string, n int) {
+	s.mu.Lock()
+	s.busy[kind] += n
+	s.mu.Unlock()
+	if n < 0 {
+		select {
+		case s.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// RunTasks runs tasks as they become due, at most width of each kind at a time, until ctx ends; then it waits for those
+// under way. A kind that hangs keeps no other kind waiting.
 func (db *DB) RunTasks(ctx context.Context, tasks job.Tasks, width int, now func() time.Time, log *slog.Logger) error {
 	kinds := slices.Sorted(maps.Keys(tasks))
-	slots := make(chan struct{}, width)
+	s := slots{busy: map[string]int{}, freed: make(chan struct{}, 1)}
 	var running sync.WaitGroup
 	defer running.Wait()
 	for ctx.Err() == nil {
 		changed := db.Changed()
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
+		free := s.free(kinds, width)
+		if len(free) == 0 {
+			select {
+			case <-ctx.Done():
+			case <-s.freed:
+			}
+			continue
 		}
-		claimed, due, err := db.claimOne(ctx, kinds, now())
+		claimed, due, err := db.claimOne(ctx, free, now())
 		if err != nil {
-			<-slots
 			return err
 		}
 		if claimed == nil {
-			<-slots
-			db.rest(ctx, changed, due, now())
+			db.rest(ctx, changed, s.freed, due, now())
 			continue
 		}
-		running.Add(1)
-		go func() {
-			defer running.Done()
-			defer func() { <-slots }()
+		s.add(claimed.Kind, 1)
+		running.Go(func() {
+			defer s.add(claimed.Kind, -1)
 			db.runTask(ctx, tasks[claimed.Kind], *claimed, now, log)
-		}()
+		})
 	}
 	return nil
 }
@@ -183,14 +211,19 @@ func (db *DB) runTask(ctx context.Context, task job.Task, j job.Job, now func() 
 	}
 	// The result is written even when the program is stopping.
 	last := context.WithoutCancel(ctx)
+	waits := false
 	werr := db.Update(last, func(t *Tx) error {
 		if err == nil {
 			return t.Done(last, j.ID)
 		}
-		stuck := j.Attempts+1 >= job.MaxAttempts
-		return t.Retry(last, j.ID, now().Add(job.Backoff(j.Attempts+1)), stuck, err.Error())
+		due, counts := job.Next(err, j.Attempts+1, now())
+		if !counts {
+			waits = true
+			return t.Postpone(last, j.ID, due, err.Error())
+		}
+		return t.Retry(last, j.ID, due, j.Attempts+1 >= job.MaxAttempts, err.Error())
 	})
-	if err != nil {
+	if err != nil && !waits {
 		log.Warn("task failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)
 	}
 	if werr != nil {
@@ -265,7 +298,7 @@ func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now fu
 			}
 		}
 		if len(facts) == 0 {
-			db.rest(ctx, changed, time.Time{}, now())
+			db.rest(ctx, changed, nil, time.Time{}, now())
 		}
 	}
 	return nil
@@ -288,7 +321,7 @@ func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e e
 			return err
 		}
 		log.Error("follower failed", "follower", name, "fact", e.Kind, "seq", e.Seq, "attempt", attempt, "error", err)
-		db.rest(ctx, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
+		db.rest(ctx, nil, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
 		if errs.Is(err, errs.Unavailable) {
 			attempt-- // the database is away: that is not the fact's fault
 		}

@@ -3,6 +3,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code tells callers apart what went wrong, in words that outlive a release.
@@ -23,6 +24,7 @@ type Error struct {
 	Code    Code
 	Message string
 	Cause   error
+	Wait    time.Duration // of unavailable: how long to wait before trying again, when that was said
 }
 
 // New returns an error with a code and a formatted message that may be shown to people.
@@ -68,4 +70,13 @@ func Message(err error) string {
 		return e.Message
 	}
 	return "internal error"
+}
+
+// WaitOf returns how long the first Error in the chain asks to wait, or 0.
+func WaitOf(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Wait
+	}
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 )
 
 func TestCodeAndMessageSurviveWrapping(t *testing.T) {
@@ -27,5 +28,13 @@ func TestErrorWithoutACode(t *testing.T) {
 	}
 	if New(Invalid, "100%% of %d", 3).Error() != "100% of 3" {
 		t.Error("format")
+	}
+}
+
+func TestWaitSurvivesWrapping(t *testing.T) {
+	e := New(Unavailable, "busy")
+	e.Wait = time.Minute
+	if WaitOf(fmt.Errorf("send: %w", e)) != time.Minute || WaitOf(errors.New("x")) != 0 || WaitOf(nil) != 0 {
+		t.Error("the wait is lost")
 	}
 }

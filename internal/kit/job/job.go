@@ -3,7 +3,10 @@ package job
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
+
+	"nightkeeper/internal/kit/errs"
 )
 
 // Job is one piece of due work. Kind and Key together are unique: enqueuing the same pair again moves the due time and
@@ -65,4 +68,26 @@ const MaxAttempts = 12
 func Backoff(attempts int) time.Duration {
 	d := time.Second << min(max(attempts-1, 0), 9)
 	return min(d, 5*time.Minute)
+}
+
+// later is not a failure: it is not the time of the task yet.
+type later struct {
+	at  time.Time
+	why string
+}
+
+func (l later) Error() string { return "not before " + l.at.UTC().Format(time.RFC3339) + ": " + l.why }
+
+// Later returns what a task answers when it has to wait for its turn: it is due again at the given time, and this was no
+// attempt.
+func Later(at time.Time, why string) error { return later{at, why} }
+
+// Next returns when a task that answered err is due again after its nth attempt, and whether that attempt counts. A wait
+// that the other side asked for is kept.
+func Next(err error, attempts int, now time.Time) (due time.Time, counts bool) {
+	var l later
+	if errors.As(err, &l) {
+		return l.at, false
+	}
+	return now.Add(max(Backoff(attempts), errs.WaitOf(err))), true
 }

@@ -1,8 +1,12 @@
 package job
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
+
+	"nightkeeper/internal/kit/errs"
 )
 
 func TestBackoffDoublesUpToFiveMinutes(t *testing.T) {
@@ -32,4 +36,21 @@ func TestArgumentsComeBack(t *testing.T) {
 		}
 	}()
 	New("k", "key", time.Time{}, make(chan int))
+}
+
+func TestTaskComesAgainWhenItIsTold(t *testing.T) {
+	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
+	busy := errs.New(errs.Unavailable, "busy")
+	busy.Wait = time.Minute
+	f := func(err error, attempts int, due time.Duration, counts bool) {
+		t.Helper()
+		got, c := Next(err, attempts, now)
+		if got.Sub(now) != due || c != counts {
+			t.Errorf("%v after %d: %s, %v", err, attempts, got.Sub(now), c)
+		}
+	}
+	f(errors.New("broken"), 3, 4*time.Second, true)
+	f(fmt.Errorf("send: %w", busy), 1, time.Minute, true)
+	f(busy, 9, 256*time.Second, true) // not sooner than our own patience
+	f(fmt.Errorf("send: %w", Later(now.Add(time.Hour), "a storm")), 5, time.Hour, false)
 }

@@ -198,7 +198,11 @@ func (d *Driver) workOne() bool {
 		if err == nil {
 			return tx.Done(ctx, j.ID)
 		}
-		return tx.Retry(ctx, j.ID, d.now.Add(job.Backoff(j.Attempts+1)), j.Attempts+1 >= job.MaxAttempts, err.Error())
+		due, counts := job.Next(err, j.Attempts+1, d.now)
+		if !counts {
+			return tx.Postpone(ctx, j.ID, due, err.Error())
+		}
+		return tx.Retry(ctx, j.ID, due, j.Attempts+1 >= job.MaxAttempts, err.Error())
 	}))
 	return true
 }

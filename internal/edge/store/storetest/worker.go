@@ -279,6 +279,48 @@ var workerTests = []exercise{
 			w.Errorf("%d at a time, want %d", most.Load(), width)
 		}
 	}},
+	{"a kind of task that hangs keeps no other kind waiting", func(w world) {
+		c := newClock()
+		let := make(chan struct{})
+		for i := range 5 {
+			w.enqueue(jobDue("slow", fmt.Sprint(i), 0), jobDue("fast", fmt.Sprint(i), 1))
+		}
+		c.set(at(1))
+		var fast atomic.Int64
+		w.tasks(c, 2, job.Tasks{
+			"slow": func(context.Context, job.Job) error { <-let; return nil },
+			"fast": func(context.Context, job.Job) error { fast.Add(1); return nil },
+		})
+		w.eventually("the fast ones", func() bool { return fast.Load() == 5 && w.nextDue("fast").IsZero() })
+		if w.nextDue("slow").IsZero() {
+			w.Error("the slow ones are done already")
+		}
+		close(let)
+		w.eventually("the slow ones", func() bool { return w.nextDue("slow").IsZero() })
+	}},
+	{"a task that waits for its turn comes when it said, and that was no attempt", func(w world) {
+		c := newClock()
+		w.enqueue(jobDue("a", "k", 0))
+		var tries atomic.Int64
+		attempts := make(chan int, 9)
+		w.tasks(c, 1, job.Tasks{"a": func(_ context.Context, j job.Job) error {
+			attempts <- j.Attempts
+			if tries.Add(1) <= 2 {
+				return fmt.Errorf("send: %w", job.Later(at(int(60*tries.Load())), "busy"))
+			}
+			return nil
+		}})
+		for i := range 3 {
+			if n := <-attempts; n != 0 {
+				w.Errorf("attempt %d", n)
+			}
+			if i < 2 {
+				w.eventually("postponed", func() bool { return w.nextDue("a").Equal(at(60 * (i + 1))) })
+				c.set(at(60 * (i + 1)))
+			}
+		}
+		w.eventually("nothing is left", func() bool { return w.nextDue("a").IsZero() })
+	}},
 	{"a task that is cut off by a stop is left to be done again", func(w world) {
 		c := newClock()
 		begun := make(chan struct{})
