@@ -49,6 +49,7 @@ func (a *App) loops() []life.Part {
 		a.every("alerts", tickEvery, func(ctx context.Context) error { return p.detect.Tick(ctx, now()) }),
 		a.every("ledgers", flushEvery, p.detect.Flush),
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
+		a.every("session trim", trimEvery, a.auth.Trim),
 		a.every("budget policy", policyEvery, func(ctx context.Context) error { return p.prevent.Tick(ctx, now()) }),
 		a.every("live picture", graph.Width, a.snapshot),
 		loop("faults of an earlier life", a.sweepFaults),
