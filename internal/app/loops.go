@@ -42,7 +42,7 @@ func (a *App) loops() []life.Part {
 		follower("prevent", follow(p.prevent.Follows())),
 		loop("timers", func(ctx context.Context) error { return a.db.RunTimers(ctx, all, now, log) }),
 		// Notifications have workers of their own: nothing else may keep them waiting.
-		a.tasks("notifications", p.page.Tasks(), 16),
+		a.tasks("notifications", p.page.Tasks(), 8), // of each channel
 		a.tasks("diagnosis", p.respond.Tasks(), 2),
 		a.tasks("runs", p.remediate.Tasks(), 8),
 		a.tasks("experiments", p.prevent.Tasks(), 2),
