@@ -584,7 +584,7 @@ var textTests = []exercise{
 	{"a job's reason may be any text", func(w world) {
 		w.enqueue(jobDue("a", "k", 0))
 		j := w.claim(t0, at(1), 1, "a")[0]
-		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Retry(ctx, j.ID, t0, true, odd[0]+odd[1]) })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Retry(ctx, j.ID, t0, t0, true, odd[0]+odd[1]) })
 		if s := w.stuck(); len(s) != 1 {
 			w.Errorf("stuck: %+v", s)
 		}
