@@ -131,3 +131,15 @@ func TestStormIsBoundedAndNothingIsLost(t *testing.T) {
 		}
 	}
 }
+
+func TestShortTextHasWholeCharacters(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…"}, {"äöüäöü", 6, "ä…"}, {"äöü", 6, "äöü"}, {"abcdef", 1, "…"}} {
+		if got := Short(c.in, c.n); got != c.want {
+			t.Errorf("%q in %d: %q", c.in, c.n, got)
+		}
+	}
+}

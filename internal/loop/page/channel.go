@@ -2,7 +2,9 @@ package page
 
 import (
 	"context"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"nightkeeper/internal/loop/detect"
 )
@@ -28,6 +30,32 @@ type Message struct {
 
 // Answerable reports whether there is something to acknowledge.
 func (m Message) Answerable() bool { return !m.Test && m.Status == "" }
+
+// Short returns the text in at most n bytes; what is cut off is marked.
+func (m Message) Short(n int) string { return Short(m.Text, n) }
+
+// Short returns a text in at most n bytes of whole characters; what is cut off is marked.
+func Short(s string, n int) string {
+	const mark = "…"
+	if len(s) <= n {
+		return s
+	}
+	end := max(n-len(mark), 0)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + mark
+}
+
+// Link is an address with the word for it.
+type Link struct{ Label, URL string }
+
+// Addresses returns the links of a message that has them, what to do first. The link to acknowledge is not among them.
+func (m Message) Addresses() []Link {
+	all := []Link{{"Open", m.PageURL}, {"Runbook", m.Links.Runbook}, {"Rate, errors, duration", m.Links.RED}, {"Traces", m.Links.Traces},
+		{"Where the time goes", m.Links.Profile}}
+	return slices.DeleteFunc(all, func(l Link) bool { return l.URL == "" })
+}
 
 // Channel delivers messages by one medium. Name is the word that contacts use.
 //
