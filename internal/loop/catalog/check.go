@@ -237,31 +237,6 @@ func (l *loader) checkPerson(p *Person) {
 	}
 }
 
-func (l *loader) checkSchedule(s *Schedule) {
-	loc := l.zone("Schedule", s.Name, "$.spec.timeZone", s.TimeZone)
-	if len(s.Members) == 0 {
-		l.at("Schedule", s.Name, "$.spec", "members is empty: nobody would be on call")
-	}
-	if s.Start == "" {
-		l.at("Schedule", s.Name, "$.spec", "start is missing; write when the first turn begins, such as 2026-01-05T09:00")
-	}
-	if s.Turn.D() < time.Minute {
-		l.at("Schedule", s.Name, "$.spec.turn", "a turn of %s is too short; it must be at least 1m", s.Turn)
-	}
-	for i, m := range s.Members {
-		l.ref("Schedule", s.Name, fmt.Sprintf("$.spec.members[%d]", i), "Person", m)
-	}
-	for i, o := range s.Overrides {
-		where := fmt.Sprintf("$.spec.overrides[%d]", i)
-		l.ref("Schedule", s.Name, where+".person", "Person", o.Person)
-		from, err1 := o.From.In(loc)
-		to, err2 := o.To.In(loc)
-		if err1 != nil || err2 != nil || !to.After(from) {
-			l.at("Schedule", s.Name, where, "an override needs from and to, with to after from")
-		}
-	}
-}
-
 func (l *loader) checkPolicy(p *EscalationPolicy) {
 	if len(p.Steps) == 0 {
 		l.at("EscalationPolicy", p.Name, "$.spec", "steps is empty: nobody would be paged")

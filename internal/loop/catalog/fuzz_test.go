@@ -38,8 +38,20 @@ func sane(t *testing.T, c *Catalog, ps []Problem) {
 		}
 	}
 	for _, s := range c.Schedules {
-		if len(s.Members) == 0 || s.Turn <= 0 {
-			t.Fatalf("schedule %+v", s)
+		for _, l := range s.AsLayers() {
+			if len(l.Members) == 0 || l.Turn <= 0 || l.Start == "" {
+				t.Fatalf("schedule %+v", s)
+			}
+			for _, c := range l.Members {
+				if len(c) == 0 {
+					t.Fatalf("schedule %+v", s)
+				}
+			}
+			for _, r := range l.Restrictions {
+				if w, err := r.Windows(); err != nil || len(w) == 0 {
+					t.Fatalf("schedule %+v: %v", s, err)
+				}
+			}
 		}
 	}
 }
@@ -58,6 +70,7 @@ func FuzzLoadYAML(f *testing.F) {
 			f.Add(s.text)
 		}
 	}
+	f.Add("apiVersion: nightkeeper/v1\nkind: Schedule\nmetadata: {name: s}\nspec:\n  layers:\n  - name: a\n    start: 2026-01-05T09:00\n    members: [mira, [mira, mira]]\n    restrictions: [{days: [mon], from: 09:00, to: 17:00}, {from: fri 17:00, to: mon 09:00}]\n")
 	f.Add("a: &a [*a]\n")
 	f.Add("a: &a {b: *a}\nkind: *a\n")
 	f.Add("%YAML 1.2\n---\n? {a: b}\n: c\n")

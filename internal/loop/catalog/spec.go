@@ -66,24 +66,6 @@ type Person struct {
 	Contacts []Contact `yaml:"contacts"`
 }
 
-// Override puts a person on call instead of the rotation for a while.
-type Override struct {
-	Person string `yaml:"person"`
-	From   Time   `yaml:"from"`
-	To     Time   `yaml:"to"`
-	Reason string `yaml:"reason"`
-}
-
-// Schedule says who is on call: people take turns of a fixed length from a start, in a time zone.
-type Schedule struct {
-	Meta      `yaml:"-"`
-	TimeZone  string     `yaml:"timeZone"`
-	Start     Time       `yaml:"start"`
-	Turn      Duration   `yaml:"turn"` // default 7d; whole days keep their local hour over clock changes
-	Members   []string   `yaml:"members"`
-	Overrides []Override `yaml:"overrides"`
-}
-
 // Target is somebody to page: exactly one field is set.
 type Target struct {
 	Person   string `yaml:"person"`

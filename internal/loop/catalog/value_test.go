@@ -31,6 +31,16 @@ func TestParseDuration(t *testing.T) {
 	f("3us", 3*time.Microsecond)
 	f("1.5µs", 1500*time.Nanosecond)
 	f("7ns", 7*time.Nanosecond)
+	f("604800s", week)
+	f("7d", week)
+	f("1 week", week)
+	f("1_week", week)
+	f("2 wks", 2*week)
+	f("12 hrs", 12*time.Hour)
+	f("1 hour and 30 minutes", 90*time.Minute)
+	f("1 day, 2 hours and 3 minutes", 26*time.Hour+3*time.Minute)
+	f("5 Minutes", 5*time.Minute)
+	f("2μs", 2*time.Microsecond)
 
 	bad := func(s string) {
 		t.Helper()
@@ -38,7 +48,7 @@ func TestParseDuration(t *testing.T) {
 			t.Errorf("%q was read as %s", s, got)
 		}
 	}
-	for _, s := range []string{"", " ", "10", "h", "-5m", "5m-", "5 parsecs", "1h30", "1,5h", "99999999999w", "1e3s", "5m5", "\x00",
+	for _, s := range []string{"", " ", "10", "h", "-5m", "5m-", "5 parsecs", "1h30", "1,5h", "99999999999w", "1e3s", "5m5", "\x00", "1M", "2 months", "1 Year", "1y", "and 5m", "5m and", "5 and 5m",
 		"100000000h 100000000h 100000000h 100000000h"} {
 		bad(s)
 	}
@@ -65,6 +75,20 @@ func TestDurationIsWrittenAsItCanBeRead(t *testing.T) {
 	f(1500*time.Millisecond, "1.5s")
 	f(1500*time.Nanosecond, "1.5µs")
 	f(1, "1ns")
+}
+
+func TestDurationThatIsRefusedSaysWhatWouldBeRight(t *testing.T) {
+	f := func(s, want string) {
+		t.Helper()
+		if d, err := ParseDuration(s); err == nil || err.Error() != want {
+			t.Errorf("%q: %s, %v\nwant %s", s, d, err, want)
+		}
+	}
+	f("1M", `"1M" has months or years in it, which are not always as long; write days, such as 30d`)
+	f("2 years", `"2 years" has months or years in it, which are not always as long; write days, such as 30d`)
+	f("-5m", `"-5m" is negative; a duration is 0 or more`)
+	f("10", `"10" is not a duration; write a number and a unit, such as 90s, 10m, 4h, 28d or "10 minutes"`)
+	f("10 parsecs", `"10 parsecs" has the unknown unit "parsecs"; the units are ms, s, m, h, d and w`)
 }
 
 func TestDurationAsJSON(t *testing.T) {
@@ -109,8 +133,46 @@ func TestTimeIn(t *testing.T) {
 	}
 }
 
+// Local times that clocks skip or show twice count by the offset before the change.
+func TestSkippedAndDoubledLocalTimes(t *testing.T) {
+	f := func(zone string, s Time, want string) {
+		t.Helper()
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.In(loc)
+		if err != nil || got.Format(time.RFC3339) != want {
+			t.Errorf("%s in %s: %s, %v, want %s", s, zone, got.Format(time.RFC3339), err, want)
+		}
+	}
+	const berlin, york, sydney, howe, apia = "Europe/Berlin", "America/New_York", "Australia/Sydney", "Australia/Lord_Howe", "Pacific/Apia"
+	f(berlin, "2026-03-29T01:59:59", "2026-03-29T01:59:59+01:00")
+	f(berlin, "2026-03-29T02:00", "2026-03-29T03:00:00+02:00")
+	f(berlin, "2026-03-29T02:30", "2026-03-29T03:30:00+02:00")
+	f(berlin, "2026-03-29T03:00", "2026-03-29T03:00:00+02:00")
+	f(berlin, "2026-10-25T01:59", "2026-10-25T01:59:00+02:00")
+	f(berlin, "2026-10-25T02:00", "2026-10-25T02:00:00+02:00")
+	f(berlin, "2026-10-25T02:59:59", "2026-10-25T02:59:59+02:00")
+	f(berlin, "2026-10-25T03:00", "2026-10-25T03:00:00+01:00")
+	f(york, "2026-03-08T02:30", "2026-03-08T03:30:00-04:00")
+	f(york, "2026-11-01T01:30", "2026-11-01T01:30:00-04:00")
+	f(sydney, "2026-10-04T02:15", "2026-10-04T03:15:00+11:00")
+	f(sydney, "2026-04-05T02:15", "2026-04-05T02:15:00+11:00")
+	f(howe, "2026-10-04T02:15", "2026-10-04T02:45:00+11:00") // half an hour is skipped
+	f(howe, "2026-04-05T01:45", "2026-04-05T01:45:00+11:00")
+	f(apia, "2011-12-29T23:59:59", "2011-12-29T23:59:59-10:00")
+	f(apia, "2011-12-30T09:00", "2011-12-31T09:00:00+14:00") // a day is skipped
+	f(apia, "2011-12-31T00:00", "2011-12-31T00:00:00+14:00")
+	f("Asia/Kathmandu", "2026-06-01T09:00", "2026-06-01T09:00:00+05:45")
+	f("Europe/Dublin", "2026-03-29T01:30", "2026-03-29T02:30:00+01:00")
+	f("Africa/Casablanca", "2026-02-15T02:30", "2026-02-15T02:30:00+01:00") // clocks go back for Ramadan
+	f("UTC", "2040-06-01T09:00", "2040-06-01T09:00:00Z")
+	f(berlin, "2099-03-29T02:30", "2099-03-29T03:30:00+02:00") // by the rule for years that no table has
+}
+
 func FuzzParseDuration(f *testing.F) {
-	for _, s := range []string{"90s", "1h30m", "28d", "10 minutes", "4_hours", "0", "-1s", "1.5µs", "99999999999w"} {
+	for _, s := range []string{"90s", "1h30m", "28d", "10 minutes", "4_hours", "0", "-1s", "1.5µs", "99999999999w", "1 hour and 2 minutes", "604800s", "1M", "1_week, 2_days"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

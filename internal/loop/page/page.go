@@ -162,8 +162,10 @@ func peopleOf(s catalog.Step, c *catalog.Catalog, now time.Time) []string {
 		case t.Person != "":
 			add(t.Person)
 		case t.Schedule != "" && c.Schedules[t.Schedule] != nil:
-			if sh, err := rota.At(c.Schedules[t.Schedule], now); err == nil {
-				add(sh.Person)
+			if sh, err := rota.At(c.Schedules[t.Schedule], nil, now); err == nil {
+				for _, p := range sh.People() {
+					add(p)
+				}
 			}
 		case t.Team != "" && c.Teams[t.Team] != nil:
 			for _, m := range c.Teams[t.Team].Members {

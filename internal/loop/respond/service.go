@@ -104,8 +104,8 @@ func (s *Service) commander(now time.Time) string {
 	c := s.Catalog()
 	for _, name := range slices.Sorted(maps.Keys(c.Schedules)) {
 		if sch := c.Schedules[name]; sch.Labels["role"] == "commander" {
-			if sh, err := rota.At(sch, now); err == nil {
-				return sh.Person
+			if sh, err := rota.At(sch, nil, now); err == nil && len(sh.Duties) > 0 {
+				return sh.Duties[0].Person
 			}
 		}
 	}

@@ -55,15 +55,15 @@ func (r *routes) duties(at time.Time) ([]Duty, error) {
 	c := r.Catalog()
 	out := []Duty{}
 	for name, s := range c.Schedules {
-		sh, err := rota.At(s, at)
+		ro, err := rota.New(s, nil)
 		if err != nil {
 			return nil, errs.Wrap(err, errs.Invalid, "schedule %s cannot be read", name)
 		}
-		next, err := rota.At(s, sh.To)
-		if err != nil {
-			return nil, errs.Wrap(err, errs.Invalid, "schedule %s cannot be read", name)
+		d := Duty{Schedule: name, Now: ro.At(at)}
+		if !d.Now.To.IsZero() {
+			d.Next = ro.At(d.Now.To)
 		}
-		out = append(out, Duty{name, sh, next})
+		out = append(out, d)
 	}
 	slices.SortFunc(out, func(a, b Duty) int {
 		if a.Schedule < b.Schedule {

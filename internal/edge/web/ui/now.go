@@ -150,15 +150,26 @@ func duties(c *catalog.Catalog, now time.Time) []duty {
 	var out []duty
 	for _, name := range sortedKeys(c.Schedules) {
 		d := duty{Schedule: c.Schedules[name]}
-		var err error
-		if d.Now, err = rota.At(d.Schedule, now); err != nil {
+		if r, err := rota.New(d.Schedule, nil); err != nil {
 			d.Problem = err.Error()
-		} else if d.Next, err = rota.At(d.Schedule, d.Now.To); err != nil {
-			d.Problem = err.Error()
+		} else if d.Now = r.At(now); !d.Now.To.IsZero() {
+			d.Next = r.At(d.Now.To)
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// thenWords says until when somebody is on call, and who is then.
+func thenWords(ctx context.Context, u duty) string {
+	if u.Now.To.IsZero() {
+		return "without an end"
+	}
+	next := strings.Join(u.Next.People(), ", ")
+	if next == "" {
+		next = "nobody"
+	}
+	return "until " + shift(ctx, u.Now.To) + ", then " + next
 }
 
 // holder says who has answered for an incident; empty when nobody has yet.

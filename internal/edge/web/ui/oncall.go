@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
@@ -96,20 +97,22 @@ func roster(u duty, zone *time.Location, now time.Time) rosterShown {
 	local := now.In(zone)
 	from := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
 	to := from.AddDate(0, 0, stripDays)
-	shifts, err := rota.Between(u.Schedule, from, to)
+	r, err := rota.New(u.Schedule, nil)
 	if err != nil {
 		out.Problem = err.Error()
 		return out
 	}
+	shifts := r.Between(from, to)
 	span := float64(to.Sub(from))
 	for _, sh := range shifts {
+		if sh.To.IsZero() {
+			sh.To = to
+		}
 		a, b := maxTime(sh.From, from), minTime(sh.To, to)
 		t := turn{Shift: sh, X: 100 * float64(a.Sub(from)) / span, W: 100 * float64(b.Sub(a)) / span}
-		t.Hue = slices.Index(u.Schedule.Members, sh.Person)
-		if t.Hue < 0 {
-			t.Hue = len(u.Schedule.Members)
+		if len(sh.Duties) > 0 {
+			t.Hue = max(slices.Index(u.Schedule.People(), sh.Duties[0].Person), 0) % 4
 		}
-		t.Hue %= 4
 		t.Now = !now.Before(sh.From) && now.Before(sh.To)
 		out.Turns = append(out.Turns, t)
 		if sh.To.After(now) && len(out.List) < 6 {
@@ -140,8 +143,8 @@ func targets(s catalog.Step, c *catalog.Catalog, now time.Time) []string {
 		case t.Schedule != "":
 			who := "nobody"
 			if sch := c.Schedules[t.Schedule]; sch != nil {
-				if sh, err := rota.At(sch, now); err == nil {
-					who = sh.Person
+				if sh, err := rota.At(sch, nil, now); err == nil && len(sh.Duties) > 0 {
+					who = strings.Join(sh.People(), ", ")
 				}
 			}
 			out = append(out, "on call for "+t.Schedule+" ("+who+")")
