@@ -205,6 +205,11 @@ func newStatus(c *client) *cobra.Command {
 					Name, Text string
 					OK         bool
 				}
+				Failing []struct {
+					Kind, About, Error string
+					Since, Next        time.Time
+					Attempts           int
+				}
 			}
 			if err := c.call(cmd.Context(), "GET", "/status", nil, &s); err != nil || c.json {
 				return err
@@ -216,6 +221,13 @@ func newStatus(c *client) *cobra.Command {
 					mark = "AWAY"
 				}
 				fmt.Printf("%s  %s: %s\n", mark, p.Name, p.Text)
+			}
+			for _, f := range s.Failing {
+				next := "given up; it is tried again when the server is restarted"
+				if !f.Next.IsZero() {
+					next = "next attempt " + f.Next.Local().Format(time.DateTime)
+				}
+				fmt.Printf("FAILS %s, %s, %d times since %s: %s; %s\n", f.Kind, f.About, f.Attempts, f.Since.Local().Format(time.DateTime), f.Error, next)
 			}
 			return nil
 		},

@@ -83,8 +83,12 @@ func (a accounts) SaveSession(ctx context.Context, hash, account string, expires
 	return a.db.Update(ctx, func(t *store.Tx) error { return t.SaveSession(ctx, hash, account, expires) })
 }
 
-func (a accounts) DropSession(ctx context.Context, hash string, now time.Time) error {
-	return a.db.Update(ctx, func(t *store.Tx) error { return t.DropSession(ctx, hash, now) })
+func (a accounts) DropSession(ctx context.Context, hash string) error {
+	return a.db.Update(ctx, func(t *store.Tx) error { return t.DropSession(ctx, hash) })
+}
+
+func (a accounts) Trim(ctx context.Context, now time.Time) error {
+	return a.db.Update(ctx, func(t *store.Tx) error { return t.TrimSessions(ctx, now) })
 }
 
 func (a accounts) Tokens(ctx context.Context) (out []auth.Token, err error) {

@@ -159,6 +159,10 @@ func (a *App) openStore(ctx context.Context) error {
 			return fmt.Errorf("free leases: %w", err)
 		}
 	}
+	// What was given up may have been mended while the program was away.
+	if err := db.Update(ctx, func(t *store.Tx) error { return t.Revive(ctx, a.opts.Now()) }); err != nil {
+		return fmt.Errorf("try again what was given up: %w", err)
+	}
 	key, err := db.Secret(ctx, "signing-key", id.Secret())
 	if err != nil {
 		return fmt.Errorf("signing key: %w", err)

@@ -16,7 +16,6 @@ const (
 	tickEvery   = time.Second
 	flushEvery  = time.Second
 	policyEvery = 5 * time.Second
-	asideEvery  = 30 * time.Second
 	trimEvery   = time.Hour
 )
 
@@ -27,7 +26,7 @@ func (a *App) loops() []life.Part {
 	loop := func(name string, run func(ctx context.Context) error) life.Part { return life.Loop(name, log, run) }
 	var aside []life.Part
 	follower := func(name string, h store.Handlers) life.Part {
-		aside = append(aside, a.every("facts that "+name+" set aside", asideEvery, func(ctx context.Context) error { return a.db.RetryAside(ctx, name, h, now) }))
+		aside = append(aside, a.every("facts that "+name+" set aside", store.AsideEvery, func(ctx context.Context) error { return a.db.RetryAside(ctx, name, h, now) }))
 		return loop("follow "+name, func(ctx context.Context) error { return a.db.Follow(ctx, name, h, now, log) })
 	}
 	all := store.Timers{}
@@ -42,13 +41,14 @@ func (a *App) loops() []life.Part {
 		follower("prevent", follow(p.prevent.Follows())),
 		loop("timers", func(ctx context.Context) error { return a.db.RunTimers(ctx, all, now, log) }),
 		// Notifications have workers of their own: nothing else may keep them waiting.
-		a.tasks("notifications", p.page.Tasks(), 16),
+		a.tasks("notifications", p.page.Tasks(), 8), // of each channel
 		a.tasks("diagnosis", p.respond.Tasks(), 2),
 		a.tasks("runs", p.remediate.Tasks(), 8),
 		a.tasks("experiments", p.prevent.Tasks(), 2),
 		a.every("alerts", tickEvery, func(ctx context.Context) error { return p.detect.Tick(ctx, now()) }),
 		a.every("ledgers", flushEvery, p.detect.Flush),
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
+		a.every("session trim", trimEvery, a.auth.Trim),
 		a.every("budget policy", policyEvery, func(ctx context.Context) error { return p.prevent.Tick(ctx, now()) }),
 		a.every("live picture", graph.Width, a.snapshot),
 		loop("faults of an earlier life", a.sweepFaults),
@@ -108,7 +108,7 @@ func (a *App) sweepFaults(ctx context.Context) error {
 		a.opts.Log.Error("a fault of an earlier experiment could not be ended; it is tried again", "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(asideEvery):
+		case <-time.After(store.AsideEvery):
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -22,8 +23,17 @@ func (a *App) pages() (http.Handler, error) {
 
 func (a *App) health() []ui.HealthLine {
 	var out []ui.HealthLine
-	for _, l := range a.status(context.Background()).Parts {
+	s := a.status(context.Background())
+	for _, l := range s.Parts {
 		out = append(out, ui.HealthLine{Name: l.Name, OK: l.OK, Text: l.Text})
+	}
+	const most = 5 // a cause that fails often fails everything
+	for i, l := range s.Failing {
+		if i == most {
+			out = append(out, ui.HealthLine{Name: "more", Text: fmt.Sprintf("%d others fail; nightkeeper status has them all", len(s.Failing)-most)})
+			break
+		}
+		out = append(out, ui.HealthLine{Name: l.Kind, Text: failingText(l)})
 	}
 	return out
 }

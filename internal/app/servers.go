@@ -98,5 +98,9 @@ func (a *App) status(ctx context.Context) api.Status {
 	}
 	h := a.host.Health()
 	line("telemetry engine", h.Ready, engineText(h))
+	var err error
+	if s.Failing, err = a.failing(ctx); err != nil {
+		line("work that failed", false, errs.Message(err))
+	}
 	return s
 }

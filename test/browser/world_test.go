@@ -498,11 +498,14 @@ func (e *engine) Metrics(context.Context, string, time.Time, time.Time, time.Dur
 	return nil, nil
 }
 
-// target answers every request of a runbook.
+// target answers every request of a runbook but those to /lost, whose answers never come.
 type target struct{}
 
 // Do implements remediate.HTTP.
 func (target) Do(_ context.Context, r remediate.Request) (remediate.Response, error) {
+	if strings.HasSuffix(r.URL, "/lost") {
+		return remediate.Response{}, remediate.ErrNoAnswer
+	}
 	return remediate.Response{Status: 200, Body: map[string]any{"took": r.Body != nil}}, nil
 }
 

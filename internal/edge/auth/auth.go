@@ -83,7 +83,9 @@ type Store interface {
 	SaveAccount(ctx context.Context, a Account) error
 	Session(ctx context.Context, hash string, now time.Time) (account string, err error)
 	SaveSession(ctx context.Context, hash, account string, expires time.Time) error
-	DropSession(ctx context.Context, hash string, now time.Time) error
+	DropSession(ctx context.Context, hash string) error
+	// Trim removes what has expired.
+	Trim(ctx context.Context, now time.Time) error
 	Tokens(ctx context.Context) ([]Token, error)
 	TokenByHash(ctx context.Context, hash string) (Token, error)
 	SaveToken(ctx context.Context, t Token) error
@@ -167,8 +169,11 @@ func (s *Service) SignIn(ctx context.Context, name, password, remote string) (st
 
 // SignOut ends a session.
 func (s *Service) SignOut(ctx context.Context, secret string) error {
-	return s.store.DropSession(ctx, Hash(secret), s.now())
+	return s.store.DropSession(ctx, Hash(secret))
 }
+
+// Trim removes what has expired and would only take space: browsers that never come back do not sign out.
+func (s *Service) Trim(ctx context.Context) error { return s.store.Trim(ctx, s.now()) }
 
 // Who returns who a session belongs to, or an error with code denied.
 func (s *Service) Who(ctx context.Context, secret string) (User, error) {

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,10 +74,17 @@ func (m *memory) SaveSession(_ context.Context, hash, account string, expires ti
 	return nil
 }
 
-func (m *memory) DropSession(_ context.Context, hash string, _ time.Time) error {
+func (m *memory) DropSession(_ context.Context, hash string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.sessions, hash)
+	return nil
+}
+
+func (m *memory) Trim(_ context.Context, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.sessions, func(_ string, s session) bool { return !s.expires.After(now) })
 	return nil
 }
 
@@ -189,6 +197,25 @@ func TestSessionLastsUntilItsEnd(t *testing.T) {
 		if _, err := d.Who(t.Context(), s); !errs.Is(err, errs.Denied) {
 			t.Errorf("%q: %v", s, err)
 		}
+	}
+}
+
+func TestSessionsThatAreOverAreTrimmed(t *testing.T) {
+	d := newDoor(t)
+	d.try("mira", "secret", "a", "")
+	d.pass(time.Hour)
+	last := d.try("mira", "secret", "a", "")
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 2}, {sessionLength - time.Hour, 1}, {time.Hour - 1, 1}, {1, 0}} {
+		d.pass(c.after)
+		if err := d.Trim(t.Context()); err != nil || len(d.m.sessions) != c.want {
+			t.Errorf("%s later: %d sessions, want %d; %v", c.after, len(d.m.sessions), c.want, err)
+		}
+	}
+	if _, err := d.Who(t.Context(), last); !errs.Is(err, errs.Denied) {
+		t.Errorf("%v", err)
 	}
 }
 

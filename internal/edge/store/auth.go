@@ -74,9 +74,14 @@ func (t *Tx) Session(ctx context.Context, hash string, now time.Time) (account s
 	return account, err
 }
 
-// DropSession removes a session, and all that have expired.
-func (t *Tx) DropSession(ctx context.Context, hash string, now time.Time) error {
-	return t.exec(ctx, "delete from sessions where hash = $1 or expires <= $2", hash, micros(now))
+// DropSession removes a session.
+func (t *Tx) DropSession(ctx context.Context, hash string) error {
+	return t.exec(ctx, "delete from sessions where hash = $1", hash)
+}
+
+// TrimSessions removes the sessions that have expired.
+func (t *Tx) TrimSessions(ctx context.Context, now time.Time) error {
+	return t.exec(ctx, "delete from sessions where expires <= $1", micros(now))
 }
 
 // Tokens returns all tokens, by name.

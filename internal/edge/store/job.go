@@ -23,7 +23,7 @@ func (t *Tx) Enqueue(ctx context.Context, j job.Job) error {
 		args = plainJSON(j.Args)
 	}
 	err := t.exec(ctx, `insert into jobs (id, kind, key, due_at, args, attempts, lease_until, stuck, error) values ($1,$2,$3,$4,$5,0,0,0,'')
-		on conflict (kind, key) do update set id = excluded.id, due_at = excluded.due_at, args = excluded.args, attempts = 0, lease_until = 0, stuck = 0, error = ''`,
+		on conflict (kind, key) do update set id = excluded.id, due_at = excluded.due_at, args = excluded.args, attempts = 0, lease_until = 0, stuck = 0, error = '', failed_at = 0`,
 		id.New("job", j.DueAt), j.Kind, j.Key, micros(j.DueAt), args)
 	if err != nil {
 		return fmt.Errorf("enqueue %s %s: %w", j.Kind, j.Key, err)
@@ -110,13 +110,13 @@ func (t *Tx) Done(ctx context.Context, jobID string) error {
 }
 
 // Retry gives a failed job back, due again at the given time; stuck sets it aside for people to see.
-func (t *Tx) Retry(ctx context.Context, jobID string, due time.Time, stuck bool, reason string) error {
+func (t *Tx) Retry(ctx context.Context, jobID string, now, due time.Time, stuck bool, reason string) error {
 	aside := 0
 	if stuck {
 		aside = 1
 	}
-	return t.exec(ctx, "update jobs set lease_until = 0, attempts = attempts + 1, due_at = $2, stuck = $3, error = $4 where id = $1",
-		jobID, micros(due), aside, reason)
+	return t.exec(ctx, `update jobs set lease_until = 0, attempts = attempts + 1, due_at = $2, stuck = $3, error = $4,
+		failed_at = case when failed_at = 0 then $5 else failed_at end where id = $1`, jobID, micros(due), aside, reason, micros(now))
 }
 
 // Postpone gives a job back that has to wait for its turn, due again at the given time; that was no attempt.
@@ -140,15 +140,24 @@ func (t *Tx) NextDue(ctx context.Context, kinds []string) (time.Time, error) {
 	return fromMicros(due.Int64), nil
 }
 
-// StuckJob is a job that was given up.
+// StuckJob is a job that fails: Since its first failure; Aside when it was given up, or is a fact that was set aside.
 type StuckJob struct {
 	job.Job
 	Error string
+	Since time.Time
+	Aside bool
 }
 
-// Stuck returns the jobs that were given up.
-func (t *Tx) Stuck(ctx context.Context) ([]StuckJob, error) {
-	rows, err := t.tx.QueryContext(ctx, "select id, kind, key, due_at, args, attempts, error from jobs where stuck = 1 order by due_at limit 1000")
+// Stuck returns the jobs that were given up, and the facts that were set aside.
+func (t *Tx) Stuck(ctx context.Context) ([]StuckJob, error) { return t.stuckJobs(ctx, "stuck = 1") }
+
+// Failing returns what Stuck does, and the jobs that failed at least so many times and are tried again.
+func (t *Tx) Failing(ctx context.Context, times int) ([]StuckJob, error) {
+	return t.stuckJobs(ctx, "stuck = 1 or attempts >= $1", times)
+}
+
+func (t *Tx) stuckJobs(ctx context.Context, where string, args ...any) ([]StuckJob, error) {
+	rows, err := t.tx.QueryContext(ctx, "select id, kind, key, due_at, args, attempts, error, failed_at, stuck from jobs where "+where+" order by due_at, id limit 1000", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -156,18 +165,26 @@ func (t *Tx) Stuck(ctx context.Context) ([]StuckJob, error) {
 	var out []StuckJob
 	for rows.Next() {
 		var s StuckJob
-		var due int64
+		var due, since int64
+		var stuck int
 		var args sql.NullString
-		if err := rows.Scan(&s.ID, &s.Kind, &s.Key, &due, &args, &s.Attempts, &s.Error); err != nil {
+		if err := rows.Scan(&s.ID, &s.Kind, &s.Key, &due, &args, &s.Attempts, &s.Error, &since, &stuck); err != nil {
 			return nil, err
 		}
 		if args.Valid {
 			s.Args = []byte(args.String)
 		}
-		s.DueAt = fromMicros(due)
+		s.DueAt, s.Since, s.Aside = fromMicros(due), fromMicros(since), stuck == 1
 		out = append(out, s)
 	}
 	return out, rows.Err()
+}
+
+// Revive gives the jobs that were given up another chance: what kept them from succeeding may have been mended. Facts that
+// were set aside have their own; see RetryAside.
+func (t *Tx) Revive(ctx context.Context, now time.Time) error {
+	t.jobs = true
+	return t.exec(ctx, "update jobs set stuck = 0, attempts = 0, due_at = $1 where stuck = 1 and substr(kind, 1, 7) <> 'follow.'", micros(now))
 }
 
 // Lease takes or renews a named lease for the holder and returns its fencing token; ok is false when somebody else has it.

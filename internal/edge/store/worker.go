@@ -89,7 +89,7 @@ func (db *DB) fireOne(ctx context.Context, kinds []string, timers Timers, now ti
 	}
 	log.Error("timer failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)
 	return true, db.Update(ctx, func(t *Tx) error {
-		return t.Retry(ctx, j.ID, now.Add(job.Backoff(j.Attempts+1)), false, err.Error())
+		return t.Retry(ctx, j.ID, now, now.Add(job.Backoff(j.Attempts+1)), false, err.Error())
 	})
 }
 
@@ -216,12 +216,13 @@ func (db *DB) runTask(ctx context.Context, task job.Task, j job.Job, now func() 
 		if err == nil {
 			return t.Done(last, j.ID)
 		}
-		due, counts := job.Next(err, j.Attempts+1, now())
+		at := now()
+		due, counts := job.Next(err, j.Attempts+1, at)
 		if !counts {
 			waits = true
 			return t.Postpone(last, j.ID, due, err.Error())
 		}
-		return t.Retry(last, j.ID, due, j.Attempts+1 >= job.MaxAttempts, err.Error())
+		return t.Retry(last, j.ID, at, due, j.Attempts+1 >= job.MaxAttempts, err.Error())
 	})
 	if err != nil && !waits {
 		log.Warn("task failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)
@@ -240,6 +241,9 @@ func runGuarded(ctx context.Context, task job.Task, j job.Job) (err error) {
 	return task(ctx, j)
 }
 
+// AsideEvery is how often a follower should be offered what it set aside.
+const AsideEvery = 30 * time.Second
+
 // RetryAside offers the facts that a follower set aside to it again: what kept it from them may have been mended since.
 func (db *DB) RetryAside(ctx context.Context, name string, handlers Handlers, now func() time.Time) error {
 	var aside []StuckJob
@@ -252,7 +256,7 @@ func (db *DB) RetryAside(ctx context.Context, name string, handlers Handlers, no
 		if j.Kind != "follow."+name {
 			continue
 		}
-		failed = append(failed, db.Update(ctx, func(t *Tx) error {
+		err := db.Update(ctx, func(t *Tx) error {
 			e, err := job.Decode[event.Event](j.Job)
 			if err != nil {
 				return err
@@ -265,7 +269,12 @@ func (db *DB) RetryAside(ctx context.Context, name string, handlers Handlers, no
 				return err
 			}
 			return t.Done(ctx, j.ID)
-		}))
+		})
+		if err != nil {
+			failed = append(failed, err, db.Update(ctx, func(t *Tx) error {
+				return t.Retry(ctx, j.ID, now(), now().Add(AsideEvery), true, err.Error())
+			}))
+		}
 	}
 	return errors.Join(failed...)
 }
@@ -331,11 +340,13 @@ func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e e
 		if cerr != nil || at >= e.Seq { // another replica could handle it after all
 			return cerr
 		}
-		j := job.New("follow."+name, fmt.Sprint(e.Seq), now(), e)
+		aside := now()
+		j := job.New("follow."+name, fmt.Sprint(e.Seq), aside.Add(AsideEvery), e)
 		if err := t.Enqueue(ctx, j); err != nil {
 			return err
 		}
-		if err := t.exec(ctx, "update jobs set stuck = 1, error = $3 where kind = $1 and key = $2", j.Kind, j.Key, err.Error()); err != nil {
+		if err := t.exec(ctx, "update jobs set stuck = 1, attempts = $3, error = $4, failed_at = $5 where kind = $1 and key = $2",
+			j.Kind, j.Key, maxFollow, err.Error(), micros(aside)); err != nil {
 			return err
 		}
 		return t.SaveCursor(ctx, name, e.Seq)

@@ -199,6 +199,19 @@ func (l *loader) checkService(s *Service) {
 	}
 }
 
+// Channels returns the channels by which a person can be reached, as contacts call them.
+func Channels() []string {
+	return []string{"inbox", "email", "webhook", "slack", "telegram", "discord", "mattermost", "teams", "ntfy", "webpush", "sms", "voice"}
+}
+
+// isPhone reports whether a text is a telephone number as E.164 writes it.
+func isPhone(s string) bool {
+	if len(s) < 8 || len(s) > 16 || s[0] != '+' || s[1] == '0' {
+		return false
+	}
+	return strings.Trim(s[1:], "0123456789") == ""
+}
+
 func (l *loader) checkPerson(p *Person) {
 	if p.TimeZone != "" {
 		l.zone("Person", p.Name, "$.spec.timeZone", p.TimeZone)
@@ -208,7 +221,13 @@ func (l *loader) checkPerson(p *Person) {
 	}
 	for i, c := range p.Contacts {
 		where := fmt.Sprintf("$.spec.contacts[%d]", i)
-		l.oneOf("Person", p.Name, where+".channel", "channel", c.Channel, "inbox", "email", "webhook")
+		l.oneOf("Person", p.Name, where+".channel", "channel", c.Channel, Channels()...)
+		if c.Channel != "inbox" && c.Channel != "webpush" && c.Address == "" {
+			l.at("Person", p.Name, where, "a %s contact needs an address", c.Channel)
+		}
+		if (c.Channel == "sms" || c.Channel == "voice") && !isPhone(c.Address) {
+			l.at("Person", p.Name, where, "%q is not a telephone number; write it with + and the country, such as +4930123456", c.Address)
+		}
 		if c.Channel == "email" && !strings.Contains(c.Address, "@") {
 			l.at("Person", p.Name, where, "an email contact needs an address with an @")
 		}

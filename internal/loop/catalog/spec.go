@@ -55,7 +55,7 @@ type Team struct {
 
 // Contact is one way to reach a person.
 type Contact struct {
-	Channel string `yaml:"channel"` // inbox, email or webhook
+	Channel string `yaml:"channel"` // one of Channels
 	Address string `yaml:"address"`
 }
 

@@ -7,7 +7,7 @@ import (
 	"nightkeeper/internal/loop/detect"
 )
 
-// Message is what a person gets to read. Links and AckURL are complete addresses.
+// Message is what a person gets to read. Links, PageURL and AckURL are complete addresses, or empty when there is none.
 type Message struct {
 	Notification NotificationID  `json:"notification"` // the same for each retry: a receiver can drop repeats
 	Page         ID              `json:"page"`
@@ -21,13 +21,59 @@ type Message struct {
 	PageURL      string          `json:"page_url"`
 	AckURL       string          `json:"ack_url"`
 	At           time.Time       `json:"at"`
+	More         int             `json:"more,omitempty"`   // how many other pages the text lists too
+	Status       string          `json:"status,omitempty"` // what became of the page; empty while it waits for an answer
+	Test         bool            `json:"test,omitempty"`   // only to see whether messages arrive: there is nothing to answer
 }
+
+// Answerable reports whether there is something to acknowledge.
+func (m Message) Answerable() bool { return !m.Test && m.Status == "" }
 
 // Channel delivers messages by one medium. Name is the word that contacts use.
 //
 // Send returns a receipt only when the provider accepted the message. An error with code invalid will never succeed
-// (a wrong address) and is not retried; any other error is. Send may be called again with the same message.
+// (a wrong address) and is not retried; any other error is, not before the wait that it carries (errs.WaitOf). Send may be
+// called again with the same message, and by many goroutines. Neither receipt nor error has a secret in it.
 type Channel interface {
 	Name() string
 	Send(ctx context.Context, m Message) (receipt string, err error)
 }
+
+// Listener is a Channel that also brings answers back.
+//
+// Listen hears them until ctx ends and gives each to take; it returns an error when it cannot hear any more and wants to
+// be called again. The text that take returns is for the person who answered. An error of take with code unavailable means
+// that nothing is written yet: where the provider can, it should bring the answer again.
+type Listener interface {
+	Channel
+	Listen(ctx context.Context, take Take) error
+}
+
+// Updater is a Channel that can change a message that it sent; m has its Status then. The errors are those of Send.
+type Updater interface {
+	Channel
+	Update(ctx context.Context, m Message, receipt string) error
+}
+
+// Take records an answer and returns what to say to the person.
+type Take func(ctx context.Context, a Answer) (say string, err error)
+
+// Answer is what came back about a notification. From is who answers, as the channel knows people; empty is the person who
+// was told. Why is the reason of a failure.
+type Answer struct {
+	Notification NotificationID
+	Kind         AnswerKind
+	From         string
+	Why          string
+}
+
+// AnswerKind is what an answer says.
+type AnswerKind string
+
+// Answers. The first two are of people, the others of the provider.
+const (
+	AnswerAck       AnswerKind = "acknowledge"
+	AnswerResolve   AnswerKind = "resolve"
+	AnswerDelivered AnswerKind = "delivered"
+	AnswerFailed    AnswerKind = "failed"
+)

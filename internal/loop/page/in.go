@@ -16,7 +16,8 @@ const (
 	jobEscalate = "page.escalate" // nobody acknowledged in time
 	jobKeep     = "page.keep"     // a runbook ended well: the page may be held a little longer
 	jobResolve  = "page.resolve"  // a person said that the incident is over
-	jobSend     = "page.send"     // one notification
+	jobSend     = "page.send"     // one notification; the kind ends with its channel
+	jobUpdate   = "page.update"   // one message whose page has changed; so does this
 )
 
 // Release is the order to tell people of a held page; a later phase enqueues it in its own transaction.
@@ -73,6 +74,8 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			}
 			return s.resolve(ctx, tx, c.Group, cmp.Or(c.Reason, "no alert fires any more"), now)
 		},
+		KindAcked:    s.changed,
+		KindResolved: s.changed,
 	}
 }
 
@@ -105,6 +108,3 @@ func (s *Service) Timers() job.Timers[Tx] {
 		},
 	}
 }
-
-// Tasks returns the tasks of page: sending notifications.
-func (s *Service) Tasks() job.Tasks { return job.Tasks{jobSend: s.send} }

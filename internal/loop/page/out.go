@@ -6,7 +6,9 @@ const (
 	KindOpened    = "page.opened"    // people are being told from now on
 	KindEscalated = "page.escalated" // a step was taken
 	KindNotified  = "page.notified"  // a channel accepted a notification
+	KindDelivered = "page.delivered" // the provider says that it arrived
 	KindFailed    = "page.failed"    // a notification could not be delivered
+	KindChecked   = "page.checked"   // a test message was sent by a contact of a person
 	KindAcked     = "page.acked"
 	KindExhausted = "page.exhausted" // nobody answered in any loop
 	KindRaised    = "page.raised"

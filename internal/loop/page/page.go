@@ -54,11 +54,13 @@ type NotificationID string
 // Delivery is how far a notification got.
 type Delivery string
 
-// Deliveries. A notification that failed for good says why and stays visible.
+// Deliveries. A notification that failed for good says why and stays visible. Not every channel hears whether what the
+// provider accepted was delivered.
 const (
-	Queued Delivery = "queued"
-	Sent   Delivery = "sent"
-	Failed Delivery = "failed"
+	Queued    Delivery = "queued"
+	Sent      Delivery = "sent" // the provider accepted it
+	Delivered Delivery = "delivered"
+	Failed    Delivery = "failed"
 )
 
 // Notification tells one person of one page by one channel.
@@ -70,9 +72,13 @@ type Notification struct {
 	Address  string         `json:"address,omitempty"`
 	Delivery Delivery       `json:"delivery"`
 	At       time.Time      `json:"at"`
+	OutAt    time.Time      `json:"out_at,omitzero"` // when it was first handed to the channel
+	In       NotificationID `json:"in,omitempty"`    // the notification in whose message it goes out
 	SentAt   time.Time      `json:"sent_at,omitzero"`
-	Error    string         `json:"error,omitempty"`
-	Receipt  string         `json:"receipt,omitempty"`
+
+	DeliveredAt time.Time `json:"delivered_at,omitzero"`
+	Error       string    `json:"error,omitempty"`
+	Receipt     string    `json:"receipt,omitempty"`
 }
 
 // ackTimeout is how long the last step of a loop waits before the policy starts again.

@@ -35,6 +35,7 @@ type Config struct {
 type Service struct {
 	Config
 	channels map[string]Channel
+	limited  limits
 }
 
 // New returns a service.
@@ -214,7 +215,7 @@ func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now
 			}
 			continue
 		}
-		if err := tx.Enqueue(ctx, job.New(jobSend, string(n.ID), now, nil)); err != nil {
+		if err := tx.Enqueue(ctx, job.New(s.forChannel(jobSend, n.Channel), string(n.ID), now, nil)); err != nil {
 			return err
 		}
 	}
@@ -231,65 +232,6 @@ func (s *Service) append(ctx context.Context, tx Tx, kind string, p Page, actor,
 	e := event.New(kind, now, actor, string(p.ID), text, Changed{p, people})
 	e.Service, e.Group = p.Service, string(p.Group)
 	return tx.Append(ctx, e)
-}
-
-// send hands one notification to its channel and records what became of it.
-func (s *Service) send(ctx context.Context, j job.Job) error {
-	var n Notification
-	var p Page
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
-		if n, err = tx.Notification(ctx, NotificationID(j.Key)); err != nil {
-			return err
-		}
-		p, err = tx.Page(ctx, n.Page)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read notification %s: %w", j.Key, err)
-	}
-	if n.Delivery != Queued {
-		return nil
-	}
-	ch := s.channels[n.Channel]
-	if ch == nil {
-		return s.record(ctx, n, p, errs.New(errs.Invalid, "channel %s is not configured on this server", n.Channel), "")
-	}
-	receipt, err := ch.Send(ctx, s.message(n, p))
-	if err != nil && !errs.Is(err, errs.Invalid) && j.Attempts+1 < job.MaxAttempts {
-		return fmt.Errorf("send %s to %s by %s: %w", n.ID, n.Person, n.Channel, err)
-	}
-	return s.record(ctx, n, p, err, receipt)
-}
-
-func (s *Service) record(ctx context.Context, n Notification, p Page, failure error, receipt string) error {
-	now := s.Now()
-	kind, text := KindNotified, fmt.Sprintf("%s was told by %s", n.Person, n.Channel)
-	n.Delivery, n.SentAt, n.Receipt = Sent, now, receipt
-	if failure != nil {
-		n.Delivery, n.SentAt, n.Error = Failed, time.Time{}, errs.Message(failure)
-		kind, text = KindFailed, fmt.Sprintf("%s could not be told by %s: %s", n.Person, n.Channel, n.Error)
-	}
-	return s.Store.Update(ctx, func(tx Tx) error {
-		if err := tx.SaveNotification(ctx, n); err != nil {
-			return err
-		}
-		return s.notified(ctx, tx, p, n, kind, text, now)
-	})
-}
-
-func (s *Service) message(n Notification, p Page) Message {
-	base := strings.TrimSuffix(s.BaseURL(), "/")
-	text := p.Title
-	if p.Context != "" {
-		text += "\n\n" + p.Context
-	}
-	l := p.Links
-	return Message{
-		Notification: n.ID, Page: p.ID, Person: n.Person, Address: n.Address, Severity: p.Severity, Service: p.Service,
-		Title: fmt.Sprintf("%s %s", p.Severity, p.Service), Text: text, At: n.At,
-		Links:   detect.Links{RED: base + l.RED, Traces: base + l.Traces, Profile: base + l.Profile, Runbook: base + l.Runbook},
-		PageURL: base + "/pages/" + string(p.ID), AckURL: base + "/ack/" + s.AckToken(p.ID, n.Person, s.Now().Add(24*time.Hour)),
-	}
 }
 
 // Ack records that a person has taken the page. Acknowledging twice is no error: the first one stands.

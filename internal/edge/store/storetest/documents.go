@@ -38,7 +38,7 @@ var authTests = []exercise{
 		same(w, "account", read(w, func(ctx context.Context, tx *store.Tx) (store.Account, error) { return tx.Account(ctx, "b") }), a)
 		missing(w, "nobody", func(ctx context.Context, tx *store.Tx) (store.Account, error) { return tx.Account(ctx, "x") })
 	}},
-	{"a session ends at its time, or when it is dropped", func(w world) {
+	{"a session ends at its time, or when it is dropped, and is trimmed once it has ended", func(w world) {
 		w.update(func(ctx context.Context, tx *store.Tx) error {
 			if err := tx.SaveSession(ctx, "h1", "a", at(10)); err != nil {
 				return err
@@ -50,9 +50,11 @@ var authTests = []exercise{
 		}
 		same(w, "session", read(w, who("h1", 9)), "a")
 		missing(w, "an expired session", who("h1", 10))
-		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropSession(ctx, "h1", at(6)) })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropSession(ctx, "h1") })
 		missing(w, "a dropped session", who("h1", 1))
-		missing(w, "an expired session that was swept along", who("h3", 1))
+		same(w, "one that had ended by then", read(w, who("h3", 1)), "c")
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.TrimSessions(ctx, at(5)) })
+		missing(w, "an expired session", who("h3", 1))
 		same(w, "another's session", read(w, who("h2", 9)), "b")
 	}},
 	{"tokens are found by hash, remember when they were used, and go when dropped", func(w world) {
@@ -582,7 +584,7 @@ var textTests = []exercise{
 	{"a job's reason may be any text", func(w world) {
 		w.enqueue(jobDue("a", "k", 0))
 		j := w.claim(t0, at(1), 1, "a")[0]
-		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Retry(ctx, j.ID, t0, true, odd[0]+odd[1]) })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Retry(ctx, j.ID, t0, t0, true, odd[0]+odd[1]) })
 		if s := w.stuck(); len(s) != 1 {
 			w.Errorf("stuck: %+v", s)
 		}

@@ -202,7 +202,7 @@ func (d *Driver) workOne() bool {
 		if !counts {
 			return tx.Postpone(ctx, j.ID, due, err.Error())
 		}
-		return tx.Retry(ctx, j.ID, due, j.Attempts+1 >= job.MaxAttempts, err.Error())
+		return tx.Retry(ctx, j.ID, d.now, due, j.Attempts+1 >= job.MaxAttempts, err.Error())
 	}))
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,6 +129,15 @@ var followTests = []exercise{
 		same(w, "handled", w.marked(), []string{want[0], want[2]})
 		if s := w.stuck(); len(s) != 1 || s[0].Kind != "follow.f" || s[0].Key != want[1] || s[0].Error != "this one never" {
 			w.Errorf("stuck: %+v", s)
+		}
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Revive(ctx, time.Now()) }) // is for tasks only
+		never := func(context.Context, *store.Tx, event.Event, time.Time) error { return errors.New("still not") }
+		later := time.Now().Add(time.Hour)
+		if err := w.db.RetryAside(w.Context(), "f", store.Handlers{"k": never}, func() time.Time { return later }); err == nil || !strings.Contains(err.Error(), "still not") {
+			w.Errorf("tried again: %v", err)
+		}
+		if s := w.stuck(); len(s) != 1 || s[0].Error != "still not" || !s[0].DueAt.Equal(later.Add(store.AsideEvery).Truncate(time.Microsecond)) || !s[0].Since.Equal(t0) {
+			w.Errorf("still stuck: %+v", s)
 		}
 		if err := w.db.RetryAside(w.Context(), "f", store.Handlers{"k": mark}, time.Now); err != nil {
 			w.Error(err)

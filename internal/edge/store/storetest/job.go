@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"nightkeeper/internal/edge/store"
@@ -123,7 +124,7 @@ var jobTests = []exercise{
 		lost := w.claim(t0, at(10), 1, "a")[0]
 		w.claim(at(10), at(20), 1, "a")
 		w.update(func(ctx context.Context, tx *store.Tx) error {
-			return errors.Join(tx.Renew(ctx, lost.ID, at(1000)), tx.Retry(ctx, lost.ID, at(1000), true, "lost"), tx.Done(ctx, lost.ID))
+			return errors.Join(tx.Renew(ctx, lost.ID, at(1000)), tx.Retry(ctx, lost.ID, at(15), at(1000), true, "lost"), tx.Done(ctx, lost.ID))
 		})
 		if got := w.claim(at(20), at(30), 1, "a"); len(got) != 1 || got[0].Attempts != 0 {
 			w.Errorf("claimed %+v", got)
@@ -152,7 +153,7 @@ var jobTests = []exercise{
 	{"a failed job comes back later and counts its attempts", func(w world) {
 		w.enqueue(jobDue("a", "k", 0))
 		j := w.claim(t0, at(100), 1, "a")[0]
-		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Retry(ctx, j.ID, at(7), false, "why") })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Retry(ctx, j.ID, at(1), at(7), false, "why") })
 		same(w, "too early", keys(w.claim(at(6), at(100), 1, "a")), nil)
 		got := w.claim(at(7), at(100), 1, "a")
 		if len(got) != 1 || got[0].Attempts != 1 {
@@ -163,7 +164,9 @@ var jobTests = []exercise{
 	{"a stuck job is worked on by nobody, can be seen with its reason, and asking again frees it", func(w world) {
 		w.enqueue(jobDue("a", "k", 0))
 		j := w.claim(t0, at(100), 1, "a")[0]
-		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Retry(ctx, j.ID, at(7), true, "no such host") })
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return tx.Retry(ctx, j.ID, at(1), at(7), true, "no such host")
+		})
 		same(w, "claim", keys(w.claim(at(1000), at(2000), 1, "a")), nil)
 		same(w, "take", w.take(at(1000), "a"), "")
 		same(w, "next due", w.nextDue("a"), time.Time{})
@@ -176,6 +179,25 @@ var jobTests = []exercise{
 		if len(got2) != 1 || got2[0].Attempts != 0 {
 			w.Errorf("claimed %+v", got2)
 		}
+	}},
+	{"what fails can be seen since its first failure, with the last reason and the next attempt; asking again makes it good", func(w world) {
+		w.enqueue(jobDue("a", "often", 0), jobDue("a", "once", 1), jobDue("a", "given up", 2), jobDue("a", "well", 3))
+		js := w.claim(at(3), at(100), 4, "a")
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.Retry(ctx, js[0].ID, at(4), at(5), false, "first"), tx.Retry(ctx, js[0].ID, at(6), at(9), false, "second"),
+				tx.Retry(ctx, js[1].ID, at(4), at(5), false, "x"), tx.Retry(ctx, js[2].ID, at(8), at(10), true, "no more"))
+		})
+		failing := func() (out []string) {
+			for _, s := range read(w, func(ctx context.Context, tx *store.Tx) ([]store.StuckJob, error) { return tx.Failing(ctx, 2) }) {
+				out = append(out, fmt.Sprintf("%s since %s, %d times, %q, next %s, aside %v", s.Key, s.Since.Sub(t0), s.Attempts, s.Error, s.DueAt.Sub(t0), s.Aside))
+			}
+			return out
+		}
+		same(w, "failing", failing(), []string{`often since 4s, 2 times, "second", next 9s, aside false`, `given up since 8s, 1 times, "no more", next 10s, aside true`})
+		w.enqueue(jobDue("a", "often", 20))
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.Revive(ctx, at(30)) })
+		same(w, "failing after all was asked for again", failing(), nil)
+		same(w, "what was given up is due again", keys(w.claim(at(30), at(40), 9, "a")), []string{"once", "often", "given up"})
 	}},
 	{"next due is the earliest moment at which somebody can work", func(w world) {
 		same(w, "nothing", w.nextDue("a"), time.Time{})

@@ -63,6 +63,7 @@ type Status struct {
 	Catalog   string     `json:"catalog" doc:"hash of the catalog in force"`
 	Services  int        `json:"services" doc:"services seen in the last hour"`
 	Parts     []PartLine `json:"parts"`
+	Failing   []Failing  `json:"failing" doc:"work that failed several times; none when all is well"`
 }
 
 // PartLine is one part of the program and how it is.
@@ -70,6 +71,16 @@ type PartLine struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	Text string `json:"text"`
+}
+
+// Failing is work that failed several times.
+type Failing struct {
+	Kind     string    `json:"kind" doc:"kind of job, or of the fact that a phase cannot handle"`
+	About    string    `json:"about" doc:"what the work is about"`
+	Since    time.Time `json:"since"`
+	Attempts int       `json:"attempts"`
+	Error    string    `json:"error" doc:"the last one"`
+	Next     time.Time `json:"next,omitzero" required:"false" doc:"next attempt; none when it was given up"`
 }
 
 type userKey struct{}

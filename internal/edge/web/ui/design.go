@@ -21,6 +21,7 @@ type designData struct {
 	Now   time.Time
 	Steps runShown
 	Ask   asked
+	Lost  runShown
 	Spark []float64
 	Bars  []barRow
 }
@@ -44,6 +45,8 @@ func (s *server) designPage(r *http.Request) (view, error) {
 		{Seq: 3, What: "http.post", With: "http://cart-api/control/breaker", State: "failed", Error: "cart-api answered 503", At: now.Add(-90 * time.Second)},
 		{Seq: 4, What: "approve", With: d.Ask.Text, State: "waiting", Since: now.Add(-88 * time.Second)},
 	}}
+	d.Lost = runShown{Run: run, Steps: []step{{Seq: 3, What: "http.once", With: "http://cart-api/control/restart", State: "unknown"}}}
+	d.Lost.ID, d.Lost.State = "run_lost", remediate.Unknown
 	d.Bars = []barRow{{"plain", "spent", "23 %", 0.23}, {"lamp", "spent", "86 %", 0.86}, {"burn", "spent, still burning", "131 %", 1.31}}
 	return view{Title: "Design", Body: designBody(d), Wide: true, Bare: shellOf(r.Context()).User.Name == ""}, nil
 }

@@ -155,7 +155,7 @@ func pageLook(s page.State) (tone, sign string) {
 
 func deliveryLook(d page.Delivery) (tone, sign string) {
 	switch d {
-	case page.Sent:
+	case page.Sent, page.Delivered:
 		return "plain", "ok"
 	case page.Failed:
 		return "lamp", "warn"

@@ -1,0 +1,103 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/id"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+)
+
+// Checked is what became of a test message by one contact.
+type Checked struct {
+	Person  string `json:"person"`
+	Channel string `json:"channel"`
+	Address string `json:"address,omitempty"`
+	OK      bool   `json:"ok"`
+	Text    string `json:"text"` // the provider's receipt, or what is wrong
+}
+
+// Check sends a test message by each contact of the people and returns what happened, in their order. People who can only
+// be reached by the inbox are said to be so. An unknown person is an error with code not_found, before anything is sent.
+func (s *Service) Check(ctx context.Context, by string, people ...string) ([]Checked, error) {
+	now, c := s.Now(), s.Catalog()
+	var out []Checked
+	var to []catalog.Contact
+	for _, name := range people {
+		p := c.People[name]
+		if p == nil {
+			return nil, errs.New(errs.NotFound, "there is no person %s in the catalog", name)
+		}
+		before := len(out)
+		for _, contact := range contactsOf(p) {
+			if contact.Channel == "inbox" {
+				continue
+			}
+			out = append(out, Checked{Person: name, Channel: contact.Channel, Address: shown(contact)})
+			to = append(to, contact)
+		}
+		if len(out) == before {
+			out = append(out, Checked{Person: name, Channel: "inbox", Text: "no contact: only the inbox on the page, which wakes nobody"})
+			to = append(to, catalog.Contact{Channel: "inbox"})
+		}
+	}
+	var running sync.WaitGroup
+	slots := make(chan struct{}, 16)
+	for i := range out {
+		if to[i].Channel == "inbox" {
+			continue
+		}
+		running.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			s.checkOne(ctx, &out[i], to[i], by, now)
+		})
+	}
+	running.Wait()
+	return out, s.Store.Update(ctx, func(tx Tx) error {
+		for _, r := range out {
+			text := fmt.Sprintf("%s can be told by %s: %s", r.Person, r.Channel, r.Text)
+			if !r.OK {
+				text = fmt.Sprintf("%s cannot be told by %s: %s", r.Person, r.Channel, r.Text)
+			}
+			if err := tx.Append(ctx, event.New(KindChecked, now, by, r.Person, text, r)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) checkOne(ctx context.Context, r *Checked, to catalog.Contact, by string, now time.Time) {
+	ch := s.channels[to.Channel]
+	if ch == nil {
+		r.Text = fmt.Sprintf("channel %s is not configured on this server", to.Channel)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	receipt, err := ch.Send(ctx, Message{
+		Notification: NotificationID(id.New("test", now)), Person: r.Person, Address: to.Address, Severity: detect.SEV4, At: now, Test: true,
+		Service: "Nightkeeper", Title: "Test message from Nightkeeper",
+		Text: fmt.Sprintf("%s wants to know whether this reaches %s. Nothing is wrong and there is nothing to do.", by, r.Person),
+	})
+	if err != nil {
+		r.Text = errs.Message(err)
+		return
+	}
+	r.OK, r.Text = true, receipt
+}
+
+// shown returns an address as it may be shown: what is behind the host of a URL may be a secret.
+func shown(c catalog.Contact) string {
+	if u, err := url.Parse(c.Address); err == nil && u.Host != "" {
+		return u.Scheme + "://" + u.Host + "/…"
+	}
+	return c.Address
+}
