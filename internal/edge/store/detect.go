@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/detect/slo"
@@ -26,23 +29,30 @@ func (t *Tx) Alert(ctx context.Context, id detect.AlertID) (detect.Alert, error)
 	return one[detect.Alert](ctx, t, "alert", "select doc from alerts where id = $1", string(id))
 }
 
-// Alerts returns alerts of a group, or of all groups, the oldest first.
+// mostAlerts bounds how many alerts are read together.
+const mostAlerts = 5000
+
+// Alerts returns alerts of a group, or of all groups, the oldest first: the newest of them when there are very many.
 func (t *Tx) Alerts(ctx context.Context, group detect.GroupID, firing bool) ([]detect.Alert, error) {
-	state := ""
-	if firing {
-		state = string(detect.Firing)
+	where, args := "1 = 1", []any{}
+	if group != "" {
+		where, args = "grp = $1", []any{string(group)}
 	}
-	return many[detect.Alert](ctx, t, `select doc from (select doc, fired_at, id from alerts where ($1 = '' or grp = $1) and ($2 = '' or state = $2)
-		order by fired_at desc, id desc limit 5000) as newest order by fired_at, id`, string(group), state)
+	if firing {
+		where += " and state = 'firing'"
+	}
+	out, err := many[detect.Alert](ctx, t, fmt.Sprintf("select doc from alerts where %s order by id desc limit %d", where, mostAlerts), args...)
+	slices.Reverse(out)
+	return out, err
 }
 
 // lastAlerts steps from one SLO to the next in the index: it is asked every second, and alerts are kept for ever.
 const lastAlerts = `with recursive names (slo) as (
-		select min(slo) from alerts
+		select min(slo) from alerts where source = ''
 		union all
-		select (select min(slo) from alerts where alerts.slo > names.slo) from names where names.slo is not null
+		select (select min(slo) from alerts where source = '' and alerts.slo > names.slo) from names where names.slo is not null
 	)
-	select (select doc from alerts where alerts.slo = names.slo order by fired_at desc, id desc limit 1) from names where names.slo is not null`
+	select (select doc from alerts where source = '' and alerts.slo = names.slo order by fired_at desc, id desc limit 1) from names where names.slo is not null`
 
 // LastAlerts returns the newest alert of every SLO.
 func (t *Tx) LastAlerts(ctx context.Context) ([]detect.Alert, error) {
@@ -55,9 +65,110 @@ func (t *Tx) SaveAlert(ctx context.Context, a detect.Alert) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `insert into alerts (id, slo, grp, state, fired_at, doc) values ($1,$2,$3,$4,$5,$6)
-		on conflict (id) do update set state = excluded.state, doc = excluded.doc`,
-		string(a.ID), a.SLO, string(a.Group), string(a.State), micros(a.FiredAt), d)
+	ends := int64(0)
+	if !a.EndsAt.IsZero() {
+		ends = micros(a.EndsAt)
+	}
+	return t.exec(ctx, `insert into alerts (id, slo, grp, state, fired_at, source, integration, group_key, service, severity, ends_at, ticket, muted, inhibits, doc)
+		values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)
+		on conflict (id) do update set grp = excluded.grp, state = excluded.state, severity = excluded.severity, ends_at = excluded.ends_at,
+			ticket = excluded.ticket, muted = excluded.muted, inhibits = excluded.inhibits, doc = excluded.doc`,
+		string(a.ID), a.Identity(), string(a.Group), string(a.State), micros(a.FiredAt), a.Source, a.Integration, a.GroupKey, a.Service,
+		string(a.Severity), ends, flag(a.Ticket()), flag(len(a.Muted) > 0), flag(a.Inhibits), d)
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// FiringOf returns the firing alerts of the given identities.
+func (t *Tx) FiringOf(ctx context.Context, identities []string) ([]detect.Alert, error) {
+	var out []detect.Alert
+	for part := range slices.Chunk(identities, 500) {
+		marks, args := make([]string, len(part)), make([]any, len(part))
+		for i, key := range part {
+			marks[i], args[i] = fmt.Sprintf("$%d", i+1), key
+		}
+		as, err := many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and slo in ("+strings.Join(marks, ",")+")", args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, as...)
+	}
+	return out, nil
+}
+
+// Firing returns firing alerts in order of id.
+func (t *Tx) Firing(ctx context.Context, after detect.AlertID, limit int) ([]detect.Alert, error) {
+	return many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and id > $1 order by id limit $2", string(after), limit)
+}
+
+// Inhibiting returns the firing alerts that may mute others.
+func (t *Tx) Inhibiting(ctx context.Context) ([]detect.Alert, error) {
+	return many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and inhibits = 1 order by id limit 1000")
+}
+
+// Expired returns firing alerts that nobody repeated in time.
+func (t *Tx) Expired(ctx context.Context, now time.Time, limit int) ([]detect.Alert, error) {
+	return many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and ends_at > 0 and ends_at <= $1 order by ends_at limit $2", micros(now), limit)
+}
+
+// CountFiring counts the alerts of a group that fire and are not muted.
+func (t *Tx) CountFiring(ctx context.Context, group detect.GroupID) (pages, all int, err error) {
+	err = t.tx.QueryRowContext(ctx, "select count(*), coalesce(sum(1 - ticket), 0) from alerts where grp = $1 and state = 'firing' and muted = 0", string(group)).Scan(&all, &pages)
+	return pages, all, sqlError(err)
+}
+
+// FindAlerts returns alerts that a filter selects, the newest first.
+func (t *Tx) FindAlerts(ctx context.Context, f detect.Filter) ([]detect.Alert, error) {
+	where, args := []string{"1 = 1"}, []any{}
+	add := func(column string, v any) {
+		args = append(args, v)
+		where = append(where, fmt.Sprintf("%s $%d", column, len(args)))
+	}
+	for column, v := range map[string]string{"state =": string(f.State), "service =": f.Service, "severity =": string(f.Severity), "integration =": f.Integration, "id <": string(f.Before)} {
+		if v != "" {
+			add(column, v)
+		}
+	}
+	if f.Muted != nil {
+		add("muted =", flag(*f.Muted))
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	return many[detect.Alert](ctx, t, fmt.Sprintf("select doc from alerts where %s order by id desc limit %d", strings.Join(where, " and "), limit), args...)
+}
+
+// GroupOfKey returns the newest open group with an alert of the group key.
+func (t *Tx) GroupOfKey(ctx context.Context, key string) (detect.Group, error) {
+	return one[detect.Group](ctx, t, "alert group", `select g.doc from alerts as a join alert_groups as g on g.id = a.grp
+		where a.group_key = $1 and g.closed = 0 order by a.fired_at desc, a.id desc limit 1`, key)
+}
+
+// Silence returns a silence.
+func (t *Tx) Silence(ctx context.Context, id detect.SilenceID) (detect.Silence, error) {
+	return one[detect.Silence](ctx, t, "silence", "select doc from silences where id = $1", string(id))
+}
+
+// Silences returns the silences that end after a time, the newest first.
+func (t *Tx) Silences(ctx context.Context, after time.Time) ([]detect.Silence, error) {
+	return many[detect.Silence](ctx, t, "select doc from silences where ends_at > $1 order by starts_at desc, id limit 5000", micros(after))
+}
+
+// SaveSilence writes a silence.
+func (t *Tx) SaveSilence(ctx context.Context, s detect.Silence) error {
+	d, err := doc(s)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `insert into silences (id, starts_at, ends_at, doc) values ($1,$2,$3,$4)
+		on conflict (id) do update set starts_at = excluded.starts_at, ends_at = excluded.ends_at, doc = excluded.doc`,
+		string(s.ID), micros(s.StartsAt), micros(s.EndsAt), d)
 }
 
 // OpenGroups returns the groups that are not closed, the newest first.
@@ -71,12 +182,8 @@ func (t *Tx) SaveGroup(ctx context.Context, g detect.Group, closed bool) error {
 	if err != nil {
 		return err
 	}
-	flag := 0
-	if closed {
-		flag = 1
-	}
 	return t.exec(ctx, `insert into alert_groups (id, opened_at, closed, doc) values ($1,$2,$3,$4)
-		on conflict (id) do update set closed = excluded.closed, doc = excluded.doc`, string(g.ID), micros(g.OpenedAt), flag, d)
+		on conflict (id) do update set closed = excluded.closed, doc = excluded.doc`, string(g.ID), micros(g.OpenedAt), flag(closed), d)
 }
 
 // SaveBuckets writes whole counts of ledger buckets.

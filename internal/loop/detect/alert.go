@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/loop/catalog"
@@ -38,20 +39,85 @@ const (
 	Resolved State = "resolved"
 )
 
-// Alert says that the error budget of an SLO burns.
+// Alert says that the error budget of an SLO burns, or what another system reports.
 type Alert struct {
-	ID         AlertID     `json:"id"`
-	SLO        string      `json:"slo"`
-	Service    string      `json:"service"`
-	Group      GroupID     `json:"group"`
-	Severity   Severity    `json:"severity"`
-	State      State       `json:"state"`
-	Reading    slo.Reading `json:"reading"`
-	Reason     string      `json:"reason"`
-	Links      Links       `json:"links"`
-	FiredAt    time.Time   `json:"fired_at"`
-	ResolvedAt time.Time   `json:"resolved_at,omitzero"`
-	Resolution string      `json:"resolution,omitempty"`
+	ID          AlertID           `json:"id"`
+	SLO         string            `json:"slo,omitempty"`         // of an SLO of ours
+	Source      string            `json:"source,omitempty"`      // of another system: its kind
+	Integration string            `json:"integration,omitempty"` // the name of the token it came with
+	Key         string            `json:"key,omitempty"`         // tells it from others of its integration
+	Title       string            `json:"title,omitempty"`
+	Service     string            `json:"service"`
+	Group       GroupID           `json:"group"`
+	GroupKey    string            `json:"group_key,omitempty"`    // alerts with the same one are one incident
+	GroupReason string            `json:"group_reason,omitempty"` // why it belongs to its group
+	Severity    Severity          `json:"severity"`
+	State       State             `json:"state"`
+	Reading     slo.Reading       `json:"reading,omitzero"`
+	Reason      string            `json:"reason"`
+	Labels      map[string]string `json:"labels,omitempty"` // what matchers see
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Rule        string            `json:"rule,omitempty"`   // the alert rule that shaped it
+	Policy      string            `json:"policy,omitempty"` // escalation policy of that rule
+	URL         string            `json:"url,omitempty"`    // where its source shows it
+	Muted       []string          `json:"muted,omitempty"`  // why nobody is told; empty when people are
+	Told        bool              `json:"told,omitempty"`   // it has a fact of its own; others of a storm are counted
+	Inhibits    bool              `json:"inhibits,omitempty"`
+	Count       int               `json:"count,omitempty"` // how often its source repeated it
+	Links       Links             `json:"links"`
+	StartsAt    time.Time         `json:"starts_at,omitzero"` // as its source says
+	EndsAt      time.Time         `json:"ends_at,omitzero"`   // it is over then unless its source repeats it
+	FiredAt     time.Time         `json:"fired_at"`
+	UpdatedAt   time.Time         `json:"updated_at,omitzero"` // when its source spoke of it last
+	ResolvedAt  time.Time         `json:"resolved_at,omitzero"`
+	Resolution  string            `json:"resolution,omitempty"`
+}
+
+// Identity returns what at most one firing alert has: the name of the SLO, or the integration and its key.
+func (a Alert) Identity() string {
+	if a.Source == "" {
+		return a.SLO
+	}
+	return Identity(a.Integration, a.Key)
+}
+
+// Identity returns the identity of an alert from outside.
+func Identity(integration, key string) string { return integration + "/" + key }
+
+// Ticket reports whether the alert waits for a working day instead of paging.
+func (a Alert) Ticket() bool {
+	if a.Source == "" {
+		return a.Reading.Rule.Class == slo.Ticket
+	}
+	return a.Severity == SEV4
+}
+
+// Headline returns what the alert says in a few words.
+func (a Alert) Headline() string {
+	switch {
+	case a.Source == "":
+		return a.Service + " burns its error budget"
+	case a.Service == "" || strings.Contains(a.Title, a.Service):
+		return a.Title
+	}
+	return a.Service + ": " + a.Title
+}
+
+// calm returns what is said when it is over.
+func (a Alert) calm() string {
+	if a.Source == "" {
+		return a.Service + " is back within its objective: " + a.Resolution
+	}
+	return a.Headline() + " is over: " + a.Resolution
+}
+
+// labelsOf returns what matchers see of an alert of an SLO.
+func labelsOf(o *catalog.SLO, c *catalog.Catalog, sev Severity) map[string]string {
+	out := map[string]string{"alertname": o.Name, "slo": o.Name, "service": o.Service, "severity": string(sev), "source": "slo", "tier": string(c.TierOf(o.Service))}
+	if svc := c.Services[o.Service]; svc != nil {
+		out["team"] = svc.Team
+	}
+	return out
 }
 
 // Links open the page on exactly the burn window: rate, errors and duration; traces; where the time goes; the runbook.
@@ -139,6 +205,8 @@ type Group struct {
 	QuietAt  time.Time `json:"quiet_at,omitzero"` // when its last alert resolved; zero while one fires
 	Services []string  `json:"services"`          // in the order in which they began to burn
 	Severity Severity  `json:"severity"`
+	Keys     []string  `json:"keys,omitempty"`   // group keys of its alerts from outside
+	Alerts   int       `json:"alerts,omitempty"` // how many joined so far
 }
 
 // Linger is how long a quiet group still takes a relapse.
@@ -148,7 +216,7 @@ const Linger = 5 * time.Minute
 func join(groups []Group, service string, related func(a, b string) bool, now time.Time) (*Group, string) {
 	for i := range groups {
 		g := &groups[i]
-		if !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger {
+		if service == "" || (!g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger) {
 			continue
 		}
 		if slices.Contains(g.Services, service) {

@@ -8,6 +8,11 @@ const (
 	KindResolved  = "detect.resolved"
 	KindGroupCalm = "detect.calm"     // the last alert of a group resolved
 	KindExpected  = "detect.expected" // an alert was held back: an experiment burns the budget on purpose
+
+	KindJoined     = "detect.joined"     // more alerts of a group than are told of one by one
+	KindMuted      = "detect.muted"      // alerts of which nobody is told
+	KindSilenced   = "detect.silenced"   // somebody made or changed a silence
+	KindUnsilenced = "detect.unsilenced" // somebody ended a silence
 )
 
 // Fired says that an alert began to fire. First is set for the alert that opened its group.
@@ -24,6 +29,21 @@ type AlertResolved struct {
 
 // GroupCalm says that no alert of the group fires any more.
 type GroupCalm struct {
-	Group GroupID   `json:"group"`
-	At    time.Time `json:"at"`
+	Group  GroupID   `json:"group"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+}
+
+// Joined counts alerts of a group that came or went together and have no fact of their own.
+type Joined struct {
+	Group    GroupID  `json:"group"`
+	Alerts   int      `json:"alerts,omitempty"`
+	Resolved int      `json:"resolved,omitempty"`
+	Examples []string `json:"examples,omitempty"`
+}
+
+// Muted says that nobody is told of an alert, and how many came with it for which the same holds.
+type Muted struct {
+	Alert  Alert `json:"alert"`
+	Alerts int   `json:"alerts"`
 }

@@ -34,6 +34,8 @@ type Service struct {
 	ledgers  map[string]*slo.Ledger
 	pulses   map[string]*slo.Pulse   // by service
 	expected map[string]*expectation // by service
+	muting   muting
+	muteMu   sync.Mutex // one look at who is muted at a time
 	index    atomic.Pointer[index]
 }
 
@@ -54,7 +56,7 @@ func New(c Config) *Service {
 	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, pulses: map[string]*slo.Pulse{}, expected: map[string]*expectation{}}
 }
 
-// Restore reads the ledgers back from the store, without what is dated after now.
+// Restore reads the ledgers and the silences back from the store, without what is dated after now.
 func (s *Service) Restore(ctx context.Context, now time.Time) error {
 	ahead := 0
 	err := s.Store.View(ctx, func(tx Tx) error {
@@ -67,7 +69,10 @@ func (s *Service) Restore(ctx context.Context, now time.Time) error {
 	if ahead > 0 {
 		s.Log.Warn("buckets of ledgers that begin in the future are left out; was the clock set back?", "buckets", ahead)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.ReadSilences(ctx, now)
 }
 
 // Ledger returns the ledger of an SLO, an empty one when nothing was counted yet.
@@ -262,42 +267,31 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 			failed = append(failed, s.resolve(ctx, a, "the objective is no longer declared", now))
 		}
 	}
-	return errors.Join(append(failed, s.closeGroups(ctx, now))...)
+	return errors.Join(append(failed, s.expire(ctx, now), s.mute(ctx, now), s.closeGroups(ctx, now))...)
 }
 
 func (s *Service) fire(ctx context.Context, cat *catalog.Catalog, o *catalog.SLO, c change, now time.Time) error {
+	severity := severityOf(cat.TierOf(o.Service), c.reading.Rule)
+	a := Alert{
+		ID: AlertID(id.New("al", now)), SLO: o.Name, Service: o.Service, State: Firing, Reading: c.reading, Reason: c.reason,
+		Severity: severity, Labels: labelsOf(o, cat, severity), FiredAt: now, UpdatedAt: now,
+		Links: linksFor(o.Service, now.Add(-10*time.Minute), now.Add(5*time.Minute)),
+	}
+	a.Inhibits = inhibits(a, cat)
 	err := s.Store.Update(ctx, func(tx Tx) error {
-		groups, err := tx.OpenGroups(ctx)
-		if err != nil {
+		var sources []Alert
+		if len(cat.Inhibitions) > 0 {
+			var err error
+			if sources, err = tx.Inhibiting(ctx); err != nil {
+				return err
+			}
+		}
+		a.Muted = mutedBy(a, s.currentSilences(), sources, cat, now)
+		e := s.admit(tx, now)
+		if _, err := e.add(ctx, a); err != nil {
 			return err
 		}
-		a := Alert{
-			ID: AlertID(id.New("al", now)), SLO: o.Name, Service: o.Service, State: Firing, Reading: c.reading, Reason: c.reason,
-			Severity: severityOf(cat.TierOf(o.Service), c.reading.Rule), FiredAt: now,
-			Links: linksFor(o.Service, now.Add(-10*time.Minute), now.Add(5*time.Minute)),
-		}
-		g, why := join(groups, o.Service, s.Related, now)
-		first := g == nil
-		if first {
-			g = &Group{ID: GroupID(id.New("grp", now)), OpenedAt: now}
-		}
-		if !slices.Contains(g.Services, o.Service) {
-			g.Services = append(g.Services, o.Service)
-		}
-		if a.Severity.Worse(g.Severity) {
-			g.Severity = a.Severity
-		}
-		g.QuietAt, a.Group = time.Time{}, g.ID
-		if err := tx.SaveAlert(ctx, a); err != nil {
-			return err
-		}
-		if err := tx.SaveGroup(ctx, *g, false); err != nil {
-			return err
-		}
-		e := event.New(KindFired, now, event.System, string(a.ID),
-			fmt.Sprintf("%s burns its budget: %s", a.Service, a.Reason), Fired{a, first, why})
-		e.Service, e.Group = a.Service, string(a.Group)
-		return tx.Append(ctx, e)
+		return e.finish(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("fire alert for %s: %w", o.Name, err)
@@ -350,25 +344,7 @@ func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.
 		if err != nil || cur.State != Firing {
 			return err
 		}
-		cur.State, cur.ResolvedAt, cur.Resolution = Resolved, now, reason
-		if err := tx.SaveAlert(ctx, cur); err != nil {
-			return err
-		}
-		e := event.New(KindResolved, now, event.System, string(cur.ID), fmt.Sprintf("%s is back within its objective: %s", cur.Service, reason), AlertResolved{cur})
-		e.Service, e.Group = cur.Service, string(cur.Group)
-		if err := tx.Append(ctx, e); err != nil {
-			return err
-		}
-		firing, err := tx.Alerts(ctx, cur.Group, true)
-		if err != nil {
-			return err
-		}
-		// A ticket that still burns keeps nobody awake: only alerts that page keep a group from being calm.
-		pages := slices.ContainsFunc(firing, func(f Alert) bool { return f.Reading.Rule.Class == slo.Page })
-		if pages || (len(firing) > 0 && cur.Reading.Rule.Class == slo.Ticket) {
-			return nil
-		}
-		return s.quiet(ctx, tx, cur.Group, now)
+		return s.end(ctx, tx, []Alert{cur}, func(Alert) string { return reason }, now)
 	})
 	if err != nil {
 		return fmt.Errorf("resolve alert %s: %w", a.ID, err)
@@ -376,20 +352,20 @@ func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.
 	return nil
 }
 
-func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, now time.Time) error {
+func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, now time.Time) error {
 	groups, err := tx.OpenGroups(ctx)
 	if err != nil {
 		return err
 	}
 	for _, g := range groups {
-		if g.ID != id {
+		if g.ID != id || !g.QuietAt.IsZero() {
 			continue
 		}
 		g.QuietAt = now
 		if err := tx.SaveGroup(ctx, g, false); err != nil {
 			return err
 		}
-		e := event.New(KindGroupCalm, now, event.System, string(id), "no alert of the group fires any more", GroupCalm{id, now})
+		e := event.New(KindGroupCalm, now, event.System, string(id), reason, GroupCalm{id, now, reason})
 		e.Group = string(id)
 		return tx.Append(ctx, e)
 	}

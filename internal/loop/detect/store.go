@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"time"
 
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/detect/slo"
@@ -23,17 +24,47 @@ type Tx interface {
 	Alert(ctx context.Context, id AlertID) (Alert, error)
 	// Alerts returns alerts: those of a group when group is set, only firing ones when firing is set; the oldest first.
 	Alerts(ctx context.Context, group GroupID, firing bool) ([]Alert, error)
+	// FiringOf returns the firing alerts of the given identities.
+	FiringOf(ctx context.Context, identities []string) ([]Alert, error)
+	// Firing returns firing alerts with an id after the given one, in order of id, at most limit.
+	Firing(ctx context.Context, after AlertID, limit int) ([]Alert, error)
+	// Inhibiting returns the firing alerts that may mute others.
+	Inhibiting(ctx context.Context) ([]Alert, error)
+	// Expired returns firing alerts whose EndsAt is not after now, at most limit.
+	Expired(ctx context.Context, now time.Time, limit int) ([]Alert, error)
+	// CountFiring returns how many alerts of a group fire and are not muted: those that page, and all.
+	CountFiring(ctx context.Context, group GroupID) (pages, all int, err error)
+	// FindAlerts returns alerts that a filter selects, the newest first.
+	FindAlerts(ctx context.Context, f Filter) ([]Alert, error)
 	// LastAlerts returns the newest alert of every SLO.
 	LastAlerts(ctx context.Context) ([]Alert, error)
 	SaveAlert(ctx context.Context, a Alert) error
 	// OpenGroups returns the groups that are not closed, the newest first.
 	OpenGroups(ctx context.Context) ([]Group, error)
+	// GroupOfKey returns the newest open group with an alert of the group key, or an error with code not_found.
+	GroupOfKey(ctx context.Context, key string) (Group, error)
 	// SaveGroup writes a group; closed groups are not returned by OpenGroups any more.
 	SaveGroup(ctx context.Context, g Group, closed bool) error
+	// Silence returns a silence or an error with code not_found.
+	Silence(ctx context.Context, id SilenceID) (Silence, error)
+	// Silences returns those that end after a time, the newest first.
+	Silences(ctx context.Context, after time.Time) ([]Silence, error)
+	SaveSilence(ctx context.Context, s Silence) error
 	// SaveBuckets writes whole counts of ledger buckets.
 	SaveBuckets(ctx context.Context, objective string, bs []slo.Bucket) error
 	// Buckets calls fn with every stored bucket.
 	Buckets(ctx context.Context, fn func(objective string, b slo.Bucket)) error
 	// DropBuckets removes buckets of a resolution older than the given number.
 	DropBuckets(ctx context.Context, resolution int, before int64) error
+}
+
+// Filter selects alerts. Zero fields select everything.
+type Filter struct {
+	State       State
+	Service     string
+	Severity    Severity
+	Integration string
+	Muted       *bool
+	Before      AlertID // older than this one
+	Limit       int     // 0 is 100
 }

@@ -1,13 +1,13 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/detect"
-	"nightkeeper/internal/loop/detect/slo"
 )
 
 // Kinds of jobs that page runs.
@@ -62,7 +62,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
-			if f.Alert.Reading.Rule.Class == slo.Ticket {
+			if f.Alert.Ticket() {
 				return nil
 			}
 			return s.open(ctx, tx, f.Alert, now)
@@ -72,7 +72,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
-			return s.resolve(ctx, tx, c.Group, "no alert fires any more", now)
+			return s.resolve(ctx, tx, c.Group, cmp.Or(c.Reason, "no alert fires any more"), now)
 		},
 		KindAcked:    s.changed,
 		KindResolved: s.changed,

@@ -56,16 +56,21 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	}
 	c := s.Catalog()
 	pol := c.PolicyFor(a.Service)
+	if p := c.Policies[a.Policy]; p != nil {
+		pol = p
+	}
 	p := Page{
 		ID: ID(id.New("pg", now)), Group: a.Group, Service: a.Service, Severity: a.Severity, State: Open,
-		Title: a.Service + " burns its error budget", Context: a.Reason, Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
+		Title: a.Headline(), Context: a.Reason, Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
 	}
 	var hold time.Duration
 	if pol != nil {
 		p.Policy = pol.Name
 		hold = pol.HoldFor(string(a.Severity))
 	}
-	if hold <= 0 || !c.MayHold() {
+	// Nothing is diagnosed, and so nothing fixed, of what we do not watch ourselves: such a page does not wait.
+	watched := a.Source == "" || len(c.SLOsOf(a.Service)) > 0
+	if hold <= 0 || !watched || !c.MayHold() {
 		return s.tell(ctx, tx, p, KindOpened, now)
 	}
 	p.State, p.HeldUntil, p.ReleasedAt = Held, now.Add(hold), time.Time{}
@@ -97,7 +102,7 @@ func (s *Service) raise(ctx context.Context, tx Tx, p Page, a detect.Alert, now 
 	if err := tx.SavePage(ctx, p); err != nil {
 		return err
 	}
-	return s.append(ctx, tx, KindRaised, p, event.System, fmt.Sprintf("raised from %s to %s: %s burns too", was, p.Severity, a.Service), nil, now)
+	return s.append(ctx, tx, KindRaised, p, event.System, fmt.Sprintf("raised from %s to %s: %s", was, p.Severity, a.Headline()), nil, now)
 }
 
 // release tells people of a held page. A page that is not held is left alone, but learns the context.

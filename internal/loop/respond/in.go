@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -36,7 +37,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
-			return s.resolve(ctx, tx, i, event.System, "no alert fires any more", now)
+			return s.resolve(ctx, tx, i, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
 		},
 		page.KindAcked: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			c, err := event.Decode[page.Changed](e)

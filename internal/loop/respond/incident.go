@@ -82,24 +82,34 @@ func (i Incident) since() time.Time {
 func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened bool) {
 	next = i
 	next.Alerts = append(slices.Clone(i.Alerts), a.ID)
-	if !slices.Contains(next.Burning, a.Service) {
-		next.Burning = append(slices.Clone(i.Burning), a.Service)
-	}
-	if !slices.Contains(next.Affected, a.Service) {
-		next.Affected = append(slices.Clone(i.Affected), a.Service)
+	for _, s := range named(a) {
+		if !slices.Contains(next.Burning, s) {
+			next.Burning = append(slices.Clone(i.Burning), s)
+		}
+		if !slices.Contains(next.Affected, s) {
+			next.Affected = append(slices.Clone(i.Affected), s)
+		}
 	}
 	if a.Severity.Worse(i.Severity) {
 		next.Severity = a.Severity
 	}
 	if i.Status == Resolved {
 		next.Status, next.ResolvedAt = Investigating, time.Time{}
-		next.Burning = []string{a.Service}
+		next.Burning = named(a)
 		next.Reopened++
 		next.ReopenedAt = now
-		next.Reason = "an alert fires again: " + a.Service
+		next.Reason = "an alert fires again: " + a.Headline()
 		return next, true
 	}
 	return next, false
+}
+
+// named returns the service of an alert; an alert from outside may have none.
+func named(a detect.Alert) []string {
+	if a.Service == "" {
+		return nil
+	}
+	return []string{a.Service}
 }
 
 // Named reports whether a cause was found; that none was is no cause.

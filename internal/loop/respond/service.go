@@ -59,7 +59,7 @@ func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Tim
 		return s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s instead of %s: %s", i.Severity, was, a.Reason), now)
 	}
 	next, reopened := i.attach(a, now)
-	kind, text := KindJoined, fmt.Sprintf("%s burns too and belongs here", a.Service)
+	kind, text := KindJoined, a.Headline()+" belongs here too"
 	if reopened {
 		kind, text = KindReopened, next.Reason
 		next.Cause, next.Diagnosis = nil, diagnose.Diagnosis{}
@@ -79,9 +79,9 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		return err
 	}
 	i := Incident{
-		ID: ID("INC-" + strconv.FormatInt(n, 10)), Group: a.Group, Title: a.Service + " burns its error budget", Severity: a.Severity,
+		ID: ID("INC-" + strconv.FormatInt(n, 10)), Group: a.Group, Title: a.Headline(), Severity: a.Severity,
 		Status: Investigating, Service: a.Service, OpenedAt: now, OnsetAt: a.FiredAt, Alerts: []detect.AlertID{a.ID},
-		Burning: []string{a.Service}, Affected: []string{a.Service}, Reason: a.Reason,
+		Burning: named(a), Affected: named(a), Reason: a.Reason,
 	}
 	if a.Severity == detect.SEV1 || a.Severity == detect.SEV2 {
 		i.Commander = s.commander(now)

@@ -1,0 +1,257 @@
+package detect_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+)
+
+// in is an alert of an outside system; labels come in pairs.
+func in(key string, labels ...string) detect.Incoming {
+	out := detect.Incoming{Source: "alertmanager", Integration: "prom", Key: key, Title: key + " is wrong", Labels: map[string]string{"alertname": "Wrong"}}
+	for i := 0; i < len(labels); i += 2 {
+		out.Labels[labels[i]] = labels[i+1]
+	}
+	return out
+}
+
+func (w *world) receive(ins ...detect.Incoming) []string {
+	w.t.Helper()
+	rs, err := w.s.Receive(w.t.Context(), ins, w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var out []string
+	for _, r := range rs {
+		out = append(out, r.Done)
+	}
+	return out
+}
+
+func (w *world) kinds(kind string) (out []event.Event) {
+	w.t.Helper()
+	es, err := w.db.Events(w.t.Context(), event.Query{Kinds: []string{kind}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return es
+}
+
+func TestOutsideAlertFiresRepeatsAndResolves(t *testing.T) {
+	w := newWorld(t)
+	a := in("a")
+	a.EndsAt = w.now.Add(5 * time.Minute)
+	over := a
+	over.EndsAt = w.now
+	if got := fmt.Sprint(w.receive(a, a, over, over)); got != "[fired repeated resolved ignored]" {
+		t.Errorf("in one batch: %s", got)
+	}
+	if got := fmt.Sprint(w.receive(a)); got != "[fired]" {
+		t.Errorf("again: %s", got)
+	}
+	w.now = w.now.Add(4 * time.Minute)
+	a.EndsAt = w.now.Add(5 * time.Minute)
+	w.receive(a)
+	w.now = w.now.Add(4 * time.Minute)
+	w.tick()
+	if as := w.alerts(true); len(as) != 1 || as[0].Count != 1 {
+		t.Fatalf("%+v", as)
+	}
+	w.now = w.now.Add(time.Minute)
+	w.tick()
+	if as := w.alerts(true); len(as) != 0 {
+		t.Errorf("nobody repeated it, and it still fires: %+v", as)
+	}
+	all := w.alerts(false)
+	if last := all[len(all)-1]; !strings.Contains(last.Resolution, "has not repeated it since") {
+		t.Errorf("resolution %q", last.Resolution)
+	}
+	if calm := w.kinds(detect.KindGroupCalm); len(calm) != 2 {
+		t.Errorf("%d groups became calm, want 2", len(calm))
+	}
+}
+
+func TestStormOfOneRuleIsOneGroupAndFewFacts(t *testing.T) {
+	w := newWorld(t)
+	var storm []detect.Incoming
+	for i := range 64 {
+		storm = append(storm, in(fmt.Sprint("host-", i), "service", []string{"web", "cart", "db"}[i%3]))
+	}
+	w.receive(storm...)
+	as := w.alerts(true)
+	groups := map[detect.GroupID]int{}
+	for _, a := range as {
+		groups[a.Group]++
+	}
+	if len(as) != 64 || len(groups) != 1 {
+		t.Fatalf("%d alerts in %d groups, want 64 in one", len(as), len(groups))
+	}
+	if fired, joined := w.kinds(detect.KindFired), w.kinds(detect.KindJoined); len(fired) != 3 || len(joined) != 1 || !strings.Contains(joined[0].Text, "61 more alerts joined") {
+		t.Errorf("%d facts of firing and %d of joining: %v", len(fired), len(joined), joined)
+	}
+	for i := range storm {
+		storm[i].EndsAt = w.now
+	}
+	w.receive(storm[:63]...)
+	if n := len(w.kinds(detect.KindGroupCalm)); n != 0 {
+		t.Error("calm while one fires")
+	}
+	w.receive(storm[63])
+	if n := len(w.kinds(detect.KindGroupCalm)); n != 1 {
+		t.Errorf("calm %d times, want once", n)
+	}
+}
+
+func TestOutsideAlertJoinsTheIncidentOfItsNeighbourhood(t *testing.T) {
+	w := newWorld(t, "checkout")
+	w.related["cart"] = "checkout"
+	w.warm()
+	w.broken["checkout"] = true
+	w.run(70 * time.Second)
+	w.receive(in("a", "service", "cart"))
+	w.receive(in("b", "service", "elsewhere", "alertname", "Other"))
+	groups := map[string]detect.GroupID{}
+	for _, a := range w.alerts(true) {
+		groups[a.Service] = a.Group
+	}
+	if groups["cart"] != groups["checkout"] || groups["elsewhere"] == groups["cart"] {
+		t.Errorf("groups %v", groups)
+	}
+}
+
+func (w *world) silence(until time.Duration, match ...string) detect.Silence {
+	w.t.Helper()
+	x, err := w.s.Silence(w.t.Context(), detect.Silence{Match: match, StartsAt: w.now, EndsAt: w.now.Add(until), CreatedBy: "mira", Comment: "planned"}, "mira", w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return x
+}
+
+func TestSilencedAlertStaysWithItsReasonAndIsToldWhenTheSilenceEnds(t *testing.T) {
+	w := newWorld(t)
+	w.silence(10*time.Minute, `service="web"`)
+	w.receive(in("a", "service", "web"), in("b", "service", "db", "alertname", "Other"))
+	as := w.alerts(true)
+	slices.SortFunc(as, func(a, b detect.Alert) int { return strings.Compare(a.Key, b.Key) })
+	if len(as) != 2 || len(as[0].Muted) != 1 || !strings.Contains(as[0].Muted[0], "by mira until") || as[0].Group != "" || len(as[1].Muted) != 0 {
+		t.Fatalf("%+v", as)
+	}
+	if n := len(w.kinds(detect.KindMuted)); n != 1 {
+		t.Errorf("%d facts of muting", n)
+	}
+	w.now = w.now.Add(9 * time.Minute)
+	w.tick()
+	if n := len(w.kinds(detect.KindFired)); n != 1 {
+		t.Fatalf("told %d times while it is muted", n)
+	}
+	w.now = w.now.Add(time.Minute)
+	w.tick()
+	w.tick()
+	if fired := w.kinds(detect.KindFired); len(fired) != 2 || fired[1].Subject != string(as[0].ID) {
+		t.Errorf("after the silence: %v", fired)
+	}
+	for _, a := range w.alerts(true) {
+		if len(a.Muted) != 0 || a.Group == "" {
+			t.Errorf("after the silence: %+v", a)
+		}
+	}
+}
+
+func TestSilenceOverWhatFiresCalmsItsGroupAndEndingItTellsAgain(t *testing.T) {
+	w := newWorld(t)
+	w.receive(in("a", "service", "web"), in("b", "service", "web"))
+	x := w.silence(time.Hour, `service="web"`)
+	calm := w.kinds(detect.KindGroupCalm)
+	if len(calm) != 1 || !strings.Contains(calm[0].Text, "muted: silence") {
+		t.Fatalf("%v", calm)
+	}
+	if err := w.s.Unsilence(w.t.Context(), x.ID, "mira", w.now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.s.Unsilence(w.t.Context(), x.ID, "mira", w.now.Add(time.Minute)); !errs.Is(err, errs.Conflict) {
+		t.Errorf("ended twice: %v", err)
+	}
+	if fired := w.kinds(detect.KindFired); len(fired) != 2 {
+		t.Errorf("told %d times, want when it fired and when the silence ended", len(fired))
+	}
+	if facts := w.kinds(detect.KindUnsilenced); len(facts) != 1 || facts[0].Actor != "mira" {
+		t.Errorf("%v", facts)
+	}
+}
+
+func TestAlertOfAnSLOIsSilencedToo(t *testing.T) {
+	w := newWorld(t, "checkout")
+	w.warm()
+	w.silence(time.Hour, `service="checkout"`, `source="slo"`)
+	w.broken["checkout"] = true
+	w.run(70 * time.Second)
+	if as := w.alerts(true); len(as) != 1 || len(as[0].Muted) == 0 {
+		t.Fatalf("%+v", as)
+	}
+	if n := len(w.kinds(detect.KindFired)); n != 0 {
+		t.Error("somebody was told")
+	}
+}
+
+func TestInhibitedAlertIsToldWhenItsInhibitorIsOver(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Hash += "inhibition"
+	rule := &catalog.Inhibition{Equal: []string{"cluster"}}
+	var err error
+	if rule.SourceMatchers, err = catalog.ParseMatchers([]string{`alertname="ClusterDown"`}); err != nil {
+		t.Fatal(err)
+	}
+	if rule.TargetMatchers, err = catalog.ParseMatchers([]string{`alertname="Wrong"`}); err != nil {
+		t.Fatal(err)
+	}
+	w.cat.Inhibitions = map[string]*catalog.Inhibition{"cluster-down": rule}
+	down := in("down", "alertname", "ClusterDown", "cluster", "1")
+	w.receive(in("early", "cluster", "1"))
+	w.receive(down, in("a", "cluster", "1"), in("b", "cluster", "2"))
+	w.tick()
+	muted := func() (out []string) {
+		for _, a := range w.alerts(true) {
+			if len(a.Muted) > 0 {
+				out = append(out, a.Key)
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	if got := fmt.Sprint(muted()); got != "[a early]" {
+		t.Fatalf("muted %s", got)
+	}
+	down.EndsAt = w.now
+	w.receive(down)
+	w.tick()
+	if got := muted(); len(got) != 0 {
+		t.Errorf("still muted: %v", got)
+	}
+}
+
+func TestWhatWasTakenInSurvivesARestart(t *testing.T) {
+	w := newWorld(t)
+	x := w.silence(time.Hour, `service="web"`)
+	w.receive(in("a", "service", "web"), in("b", "service", "db"))
+	w.db.Close()
+	w.start()
+	if got := fmt.Sprint(w.receive(in("a", "service", "web"), in("c", "service", "web"))); got != "[repeated fired]" {
+		t.Errorf("after a restart: %s", got)
+	}
+	for _, a := range w.alerts(true) {
+		if (len(a.Muted) > 0) != (a.Service == "web") {
+			t.Errorf("after a restart: %+v", a)
+		}
+	}
+	if got, err := w.s.SilenceOf(w.t.Context(), x.ID); err != nil || got.Comment != "planned" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -1,0 +1,229 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/alertmanager/pkg/labels"
+
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
+)
+
+// SilenceID names a silence. It is a UUID, which is what Alertmanager's clients expect.
+type SilenceID string
+
+// Silence mutes the alerts that its matchers select, from StartsAt until EndsAt, always or in the windows of Weekly. It
+// is never deleted: who ends it sets EndsAt.
+type Silence struct {
+	ID          SilenceID         `json:"id"`
+	Match       []string          `json:"match"` // matchers in Alertmanager's syntax; all must hold
+	StartsAt    time.Time         `json:"starts_at"`
+	EndsAt      time.Time         `json:"ends_at"`
+	Weekly      *Weekly           `json:"weekly,omitempty"`
+	Maintenance bool              `json:"maintenance,omitempty"` // announced work, told apart in reports
+	CreatedBy   string            `json:"created_by"`
+	Comment     string            `json:"comment"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+	EndedBy     string            `json:"ended_by,omitempty"`
+
+	matchers labels.Matchers
+}
+
+// Weekly limits a silence to a window of the day on some days of the week. A window that ends at or before its start
+// passes midnight and belongs to the day on which it starts.
+type Weekly struct {
+	Days     []string `json:"days"` // mon to sun; empty means every day
+	From     string   `json:"from"` // local time of day, such as 22:00
+	To       string   `json:"to"`
+	TimeZone string   `json:"time_zone"` // default UTC
+}
+
+// days are how weekdays are written.
+var days = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// longest is how long a silence may last: who needs more wants a rule.
+const longest = 366 * 24 * time.Hour
+
+// check reads a silence that somebody wrote, and says what would be right.
+func (s Silence) check(now time.Time) (Silence, error) {
+	bad := func(format string, args ...any) (Silence, error) {
+		return s, errs.New(errs.Invalid, format, args...)
+	}
+	ms, err := catalog.ParseMatchers(s.Match)
+	switch {
+	case err != nil:
+		return bad("%s", err)
+	case len(ms) == 0:
+		return bad("match is missing: a silence names the alerts it mutes, such as service=\"checkout\"")
+	case matchesAnything(ms):
+		return bad("every matcher accepts an empty value: such a silence would mute every alert")
+	case s.StartsAt.IsZero() || s.EndsAt.IsZero():
+		return bad("a silence needs starts_at and ends_at")
+	case !s.EndsAt.After(s.StartsAt):
+		return bad("ends_at %s is not after starts_at %s", s.EndsAt.UTC().Format(time.RFC3339), s.StartsAt.UTC().Format(time.RFC3339))
+	case !s.EndsAt.After(now):
+		return bad("ends_at %s is in the past", s.EndsAt.UTC().Format(time.RFC3339))
+	case s.EndsAt.Sub(s.StartsAt) > longest:
+		return bad("a silence lasts at most 366 days; for what is never wanted change the rule of the alert")
+	case strings.TrimSpace(s.CreatedBy) == "":
+		return bad("created_by is missing: somebody answers for a silence")
+	case strings.TrimSpace(s.Comment) == "":
+		return bad("comment is missing: say why nobody is to be told")
+	}
+	if s.Weekly != nil {
+		if _, err := s.Weekly.read(); err != nil {
+			return bad("%s", err)
+		}
+	}
+	s.matchers = ms
+	return s, nil
+}
+
+func matchesAnything(ms labels.Matchers) bool {
+	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !m.Matches("") })
+}
+
+// window is a Weekly that was read.
+type window struct {
+	days     [7]bool
+	from, to time.Duration // since midnight, as clocks show it
+	loc      *time.Location
+}
+
+func (w *Weekly) read() (window, error) {
+	var out window
+	loc, err := time.LoadLocation(cmp.Or(w.TimeZone, "UTC"))
+	if err != nil || w.TimeZone == "Local" {
+		return out, fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Berlin", w.TimeZone)
+	}
+	out.loc = loc
+	for i, name := range days {
+		out.days[i] = len(w.Days) == 0 || slices.Contains(w.Days, name)
+	}
+	for _, d := range w.Days {
+		if !slices.Contains(days, d) {
+			return out, fmt.Errorf("%q is not a day; write mon, tue, wed, thu, fri, sat or sun", d)
+		}
+	}
+	for _, p := range []struct {
+		text string
+		into *time.Duration
+	}{{w.From, &out.from}, {w.To, &out.to}} {
+		t, err := time.Parse("15:04", p.text)
+		if err != nil {
+			return out, fmt.Errorf("%q is not a time of day; write it as 22:00", p.text)
+		}
+		*p.into = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+	}
+	return out, nil
+}
+
+// at is an instant of a day: the clock's time on the date of d, plus days.
+func (w window) at(d time.Time, plus int, clock time.Duration) time.Time {
+	return time.Date(d.Year(), d.Month(), d.Day()+plus, 0, int(clock/time.Minute), 0, 0, w.loc)
+}
+
+// around returns the windows that begin yesterday to in eight days, in order.
+func (w window) around(now time.Time) [][2]time.Time {
+	local := now.In(w.loc)
+	var out [][2]time.Time
+	for plus := -1; plus <= 8; plus++ {
+		from, over := w.at(local, plus, w.from), 0
+		if w.to <= w.from {
+			over = 1
+		}
+		if w.days[from.Weekday()] {
+			out = append(out, [2]time.Time{from, w.at(local, plus+over, w.to)})
+		}
+	}
+	return out
+}
+
+// Active reports whether the silence mutes at now.
+func (s Silence) Active(now time.Time) bool {
+	if now.Before(s.StartsAt) || !now.Before(s.EndsAt) {
+		return false
+	}
+	if s.Weekly == nil {
+		return true
+	}
+	w, err := s.Weekly.read()
+	if err != nil {
+		return false // a silence that cannot be read mutes nobody
+	}
+	return slices.ContainsFunc(w.around(now), func(p [2]time.Time) bool { return !now.Before(p[0]) && now.Before(p[1]) })
+}
+
+// NextChange returns when the silence begins or ends to mute next; zero when it never will.
+func (s Silence) NextChange(now time.Time) time.Time {
+	switch {
+	case !now.Before(s.EndsAt):
+		return time.Time{}
+	case s.Weekly == nil && now.Before(s.StartsAt):
+		return s.StartsAt
+	case s.Weekly == nil:
+		return s.EndsAt
+	}
+	w, err := s.Weekly.read()
+	if err != nil {
+		return time.Time{}
+	}
+	from := now
+	if s.StartsAt.After(from) {
+		from = s.StartsAt.Add(-time.Nanosecond)
+	}
+	for _, p := range w.around(from) {
+		for _, t := range p {
+			if t.After(from) {
+				return minTime(t, s.EndsAt)
+			}
+		}
+	}
+	return s.EndsAt
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// State is active, pending or expired, as Alertmanager's clients call it. A recurring silence between its windows is
+// pending.
+func (s Silence) State(now time.Time) string {
+	switch {
+	case !now.Before(s.EndsAt):
+		return "expired"
+	case s.Active(now):
+		return "active"
+	}
+	return "pending"
+}
+
+// Mutes reports whether the silence selects an alert with these labels, without regard to time.
+func (s Silence) Mutes(l map[string]string) bool { return len(s.matchers) > 0 && holds(s.matchers, l) }
+
+func holds(ms labels.Matchers, l map[string]string) bool {
+	for _, m := range ms {
+		if !m.Matches(l[m.Name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// String says what is muted, until when, and why.
+func (s Silence) String() string {
+	what := "silence"
+	if s.Maintenance {
+		what = "maintenance"
+	}
+	return fmt.Sprintf("%s %s by %s until %s: %s", what, s.ID, s.CreatedBy, s.EndsAt.UTC().Format("2006-01-02 15:04 UTC"), s.Comment)
+}
