@@ -11,9 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -98,23 +96,16 @@ type Service struct {
 	now   func() time.Time
 	log   *slog.Logger
 	hash  chan struct{} // at most two password hashes at a time: each takes 19 MiB
-	mu    sync.Mutex
-	tries map[string][]time.Time // sign-ins of the last window that were not good, by name and by address
+	guard guard
 }
 
 // New returns a service.
 func New(store Store, now func() time.Time, log *slog.Logger) *Service {
-	return &Service{store: store, now: now, log: log, hash: make(chan struct{}, 2), tries: map[string][]time.Time{}}
+	return &Service{store: store, now: now, log: log, hash: make(chan struct{}, 2), guard: newGuard()}
 }
 
 // sessionLength is how long a sign-in lasts.
 const sessionLength = 14 * 24 * time.Hour
-
-// Failed sign-ins that are let through in a window, per account and per address.
-const (
-	maxTries  = 10
-	tryWindow = 5 * time.Minute
-)
 
 // Any reports whether there is an account.
 func (s *Service) Any(ctx context.Context) (bool, error) {
@@ -142,24 +133,26 @@ func (s *Service) First(ctx context.Context, name, password string) (secret stri
 // SignIn checks a password and returns the secret of a session.
 func (s *Service) SignIn(ctx context.Context, name, password, remote string) (string, time.Time, error) {
 	now := s.now()
-	keys := []string{"name " + name, "addr " + remote}
-	// A try counts as failed until it is known to be good: many at once would slip through otherwise.
-	if !s.try(now, keys) {
+	t, ok := s.guard.try(name, remote, now)
+	if !ok {
 		return "", time.Time{}, errs.New(errs.Denied, "too many failed sign-ins; try again in five minutes")
+	}
+	if err := pause(ctx, t.delay); err != nil {
+		return "", time.Time{}, err
 	}
 	a, err := s.store.Account(ctx, name)
 	if err != nil && !errs.Is(err, errs.NotFound) {
-		s.forgive(now, keys)
+		s.guard.forgive(t)
 		return "", time.Time{}, err
 	}
-	ok, err := s.verify(ctx, a.Password, password)
-	if err != nil || ok {
-		s.forgive(now, keys)
-	}
+	ok, err = s.verify(ctx, a.Password, password)
 	if err != nil {
+		s.guard.forgive(t)
 		return "", time.Time{}, err
 	}
-	if !ok {
+	if ok {
+		s.guard.welcome(t)
+	} else {
 		s.log.Warn("sign-in refused", "account", name, "remote", remote)
 		return "", time.Time{}, errs.New(errs.Denied, "name or password is wrong")
 	}
@@ -241,39 +234,6 @@ func (s *Service) DropToken(ctx context.Context, tokenID string) error {
 func Hash(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
-}
-
-// try counts a sign-in under every key, and refuses it when one of them has had too many.
-func (s *Service) try(now time.Time, keys []string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.tries) > 10_000 {
-		clear(s.tries)
-	}
-	for _, k := range keys {
-		s.tries[k] = slices.DeleteFunc(s.tries[k], func(t time.Time) bool { return now.Sub(t) >= tryWindow })
-		if len(s.tries[k]) >= maxTries {
-			return false
-		}
-	}
-	for _, k := range keys {
-		s.tries[k] = append(s.tries[k], now)
-	}
-	return true
-}
-
-// forgive takes one try back.
-func (s *Service) forgive(at time.Time, keys []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range keys {
-		if i := slices.Index(s.tries[k], at); i >= 0 {
-			s.tries[k] = slices.Delete(s.tries[k], i, i+1)
-		}
-		if len(s.tries[k]) == 0 {
-			delete(s.tries, k)
-		}
-	}
 }
 
 // Parameters of argon2id as OWASP recommends them: 19 MiB, two passes, one lane.

@@ -240,24 +240,6 @@ func TestNobodyLearnsWhichAccountsExist(t *testing.T) {
 	d.try("empty", "", "c", errs.Denied)
 }
 
-func TestGuessingIsSlowedDownByNameAndByAddress(t *testing.T) {
-	d := newDoor(t)
-	for range maxTries {
-		d.try("mira", "guess", "evil", errs.Denied)
-	}
-	refused := func(name, remote string) {
-		t.Helper()
-		_, _, err := d.SignIn(t.Context(), name, "secret", remote)
-		if err == nil || !strings.Contains(err.Error(), "too many") {
-			t.Errorf("%s from %s: %v", name, remote, err)
-		}
-	}
-	refused("mira", "home")
-	refused("tomas", "evil")
-	d.pass(tryWindow)
-	d.try("mira", "secret", "evil", "")
-}
-
 func TestRightPasswordsAreNotCounted(t *testing.T) {
 	d := newDoor(t)
 	for range maxTries + 2 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -68,6 +69,24 @@ func safeNext(next string) string {
 	return next
 }
 
+// remoteOf returns the address of the client. What comes from this machine comes from a proxy that has written the
+// client's address at the end of X-Forwarded-For; what stands before that, anybody may have written.
+func remoteOf(r *http.Request) string {
+	remote := r.RemoteAddr
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		remote = host
+	}
+	if a, err := netip.ParseAddr(remote); err != nil || !a.Unmap().IsLoopback() {
+		return remote
+	}
+	all := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	last := strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:])
+	if a, err := netip.ParseAddr(last); err == nil {
+		return a.String()
+	}
+	return remote
+}
+
 func (s *server) loginPage(r *http.Request) (view, error) {
 	return view{Title: "Sign in", Bare: true, Body: loginBody(safeNext(r.URL.Query().Get("next")), "", "")}, nil
 }
@@ -78,11 +97,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, next := strings.TrimSpace(r.PostForm.Get("name")), safeNext(r.PostForm.Get("next"))
-	remote := r.RemoteAddr
-	if host, _, err := net.SplitHostPort(remote); err == nil {
-		remote = host
-	}
-	secret, expires, err := s.Auth.SignIn(r.Context(), name, r.PostForm.Get("password"), remote)
+	secret, expires, err := s.Auth.SignIn(r.Context(), name, r.PostForm.Get("password"), remoteOf(r))
 	if err != nil {
 		if errs.Is(err, errs.Internal) {
 			s.Log.Error("sign in", "error", err)
