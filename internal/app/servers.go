@@ -60,7 +60,7 @@ func (a *App) startWeb(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.web = web.New(web.Config{Addr: a.opts.HTTPAddr, API: handler, UI: pages, Ready: a.ready, Log: a.opts.Log})
+	a.web = web.New(web.Config{Addr: a.opts.HTTPAddr, API: handler, UI: pages, Intake: a.intake(), Ready: a.ready, Log: a.opts.Log})
 	return a.web.Start(ctx)
 }
 

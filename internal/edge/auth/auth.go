@@ -25,6 +25,7 @@ type User struct {
 	Name  string
 	Role  string   // admin, responder or viewer
 	Scope []string // of a token; empty for a person
+	Token string   // name of the token; empty for a person
 }
 
 // Roles in order of what they may do.
@@ -199,7 +200,7 @@ func (s *Service) Bearer(ctx context.Context, secret string) (User, error) {
 			return User{}, err
 		}
 	}
-	return User{Name: t.Account, Scope: strings.Fields(t.Scope)}, nil
+	return User{Name: t.Account, Scope: strings.Fields(t.Scope), Token: t.Name}, nil
 }
 
 // CreateToken makes a token with space-separated scopes and returns its secret, which is shown once.

@@ -15,9 +15,10 @@ import (
 // Config says where to listen and what to serve.
 type Config struct {
 	Addr    string
-	API     http.Handler // under /api/
-	UI      http.Handler // everything else
-	OTLP    http.Handler // under /v1/
+	API     http.Handler            // under /api/
+	UI      http.Handler            // everything else
+	OTLP    http.Handler            // under /v1/
+	Intake  map[string]http.Handler // of alerts, under paths that begin and end with a slash; they bound what they read
 	Ready   func(ctx context.Context) error
 	Log     *slog.Logger
 	MaxBody int64 // of one request to API and UI; default 4 MiB
@@ -89,6 +90,9 @@ func (s *Server) handler() http.Handler {
 	})
 	if s.cfg.OTLP != nil {
 		mux.Handle("/v1/", s.cfg.OTLP)
+	}
+	for path, h := range s.cfg.Intake {
+		mux.Handle(path, h)
 	}
 	mux.Handle("/api/", s.limit(s.cfg.API)) // API and pages refuse other sites in their own words
 	if s.cfg.UI != nil {
