@@ -54,7 +54,7 @@ func (a *App) startWeb(ctx context.Context) error {
 	handler := api.New(api.Config{
 		Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Detect: p.detect, Page: p.page, Respond: p.respond, Remediate: p.remediate,
 		Learn: p.learn, Prevent: p.prevent, Deploys: a.db.Deploys, Deploy: a.recordDeploy, Events: a.db.Events, Changed: a.db.Changed,
-		Status: a.status, Who: a.who, Now: a.opts.Now, Log: a.opts.Log, Version: a.opts.Version,
+		Status: a.status, Accounts: accountAPI{a}, Who: a.who, Now: a.opts.Now, Log: a.opts.Log, Version: a.opts.Version,
 	})
 	pages, err := a.pages()
 	if err != nil {

@@ -49,6 +49,7 @@ type Config struct {
 	Events    func(ctx context.Context, q event.Query) ([]event.Event, error)
 	Changed   func() <-chan struct{}
 	Status    func(ctx context.Context) Status
+	Accounts  Accounts
 	Who       func(r *http.Request) (User, error) // by session or token; code denied when nobody
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -107,6 +108,7 @@ func New(c Config) http.Handler {
 	r.remediate()
 	r.learn()
 	r.prevent()
+	r.accounts()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "there is nothing at this address; the calls are listed in /api/openapi.json", errs.NotFound)
 	})
