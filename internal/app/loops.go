@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"nightkeeper/internal/edge/store"
@@ -53,7 +54,7 @@ func (a *App) loops() []life.Part {
 		a.every("live picture", graph.Width, a.snapshot),
 		loop("faults of an earlier life", a.sweepFaults),
 	}
-	return append(parts, aside...)
+	return slices.Concat(parts, aside, a.listeners())
 }
 
 func (a *App) tasks(name string, ts job.Tasks, width int) life.Part {

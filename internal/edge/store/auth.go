@@ -163,6 +163,11 @@ func (t *Tx) DropToken(ctx context.Context, id string) error {
 	return t.exec(ctx, "delete from tokens where id = $1", id)
 }
 
+// SaveSecret replaces a value that Secret keeps.
+func (t *Tx) SaveSecret(ctx context.Context, name, value string) error {
+	return t.exec(ctx, "insert into secrets (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value", name, value)
+}
+
 // Secret returns a value that is made once and kept: fresh is stored when there is none yet.
 func (db *DB) Secret(ctx context.Context, name, fresh string) (value string, err error) {
 	err = db.Update(ctx, func(t *Tx) error {

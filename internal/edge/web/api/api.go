@@ -52,8 +52,11 @@ type Config struct {
 	Accounts  Accounts
 	Who       func(r *http.Request) (User, error) // by session or token; code denied when nobody
 	Now       func() time.Time
-	Log       *slog.Logger
-	Version   string
+
+	WebhookKeys      func() WebhookKeys
+	RotateWebhookKey func(ctx context.Context, by string) (WebhookKeys, error)
+	Log              *slog.Logger
+	Version          string
 }
 
 // Status says how the parts of the program are.
@@ -104,6 +107,7 @@ func New(c Config) http.Handler {
 	r.observe()
 	r.detect()
 	r.page()
+	r.channels()
 	r.respond()
 	r.remediate()
 	r.learn()
