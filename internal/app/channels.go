@@ -17,6 +17,7 @@ import (
 	"nightkeeper/internal/edge/channel/email"
 	"nightkeeper/internal/edge/channel/mattermost"
 	"nightkeeper/internal/edge/channel/ntfy"
+	"nightkeeper/internal/edge/channel/slack"
 	"nightkeeper/internal/edge/channel/teams"
 	"nightkeeper/internal/edge/channel/webhook"
 	"nightkeeper/internal/kit/ask"
@@ -29,6 +30,7 @@ import (
 
 // Channels are the credentials of the providers by which people are told, as the channels file has them.
 type Channels struct {
+	Slack      *slack.Config      `yaml:"slack"`
 	Ntfy       *ntfy.Config       `yaml:"ntfy"`
 	Discord    *discord.Config    `yaml:"discord"`
 	Mattermost *mattermost.Config `yaml:"mattermost"`
@@ -72,6 +74,11 @@ type setting struct {
 func (c Channels) settings() (out []setting) {
 	add := func(name string, mistakes, rooms []string, make func(a *App) page.Channel) {
 		out = append(out, setting{name, mistakes, rooms, make})
+	}
+	if x := c.Slack; x != nil {
+		add("slack", x.Check(), nil, func(a *App) page.Channel {
+			return slack.New(*x, a.ask, httpaction.Dialer(a.opts.AllowOutgoing).DialContext)
+		})
 	}
 	if x := c.Ntfy; x != nil {
 		add("ntfy", x.Check(), nil, func(a *App) page.Channel { return ntfy.New(*x, a.ask) })

@@ -66,6 +66,8 @@ func TestExampleOfAChannelsFileIsGood(t *testing.T) {
 		}
 	}
 	t.Setenv("NTFY_TOPIC_ADA", "topic")
+	t.Setenv("SLACK_BOT_TOKEN", "xoxb-1")
+	t.Setenv("SLACK_APP_TOKEN", "xapp-1")
 	c, err := ReadChannels(channelsFile(t, strings.ReplaceAll(text, "/etc/nightkeeper", dir), 0o600))
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/websocket"
+
 	"nightkeeper/internal/app"
 	"nightkeeper/internal/app/apptest"
 	"nightkeeper/internal/kit/event"
@@ -129,4 +131,53 @@ func TestWebhookKeyIsShownToAdministratorsAndReplaced(t *testing.T) {
 			t.Errorf("the key is in a fact: %s", e.Text)
 		}
 	}
+}
+
+// Slack shows the page, a press on its button acknowledges it, and the message says so.
+func TestButtonOfSlackAcknowledges(t *testing.T) {
+	sent, changed := make(chan string, 99), make(chan string, 99)
+	press := make(chan string, 1)
+	mux := http.NewServeMux()
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	mux.HandleFunc("/chat.postMessage", func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		sent <- string(b)
+		fmt.Fprint(w, `{"ok":true,"channel":"D1234","ts":"1.2"}`)
+	})
+	mux.HandleFunc("/chat.update", func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		changed <- string(b)
+		fmt.Fprint(w, `{"ok":true}`)
+	})
+	mux.HandleFunc("/chat.postEphemeral", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"ok":true}`) })
+	mux.HandleFunc("/apps.connections.open", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"ok":true,"url":"ws%s/socket"}`, strings.TrimPrefix(srv.URL, "http"))
+	})
+	mux.Handle("/socket", websocket.Handler(func(ws *websocket.Conn) {
+		go func() {
+			select {
+			case value := <-press:
+				_ = websocket.Message.Send(ws, `{"type":"interactive","envelope_id":"e1","payload":{"type":"block_actions","user":{"id":"U0MIRA"},"channel":{"id":"D1234"},
+					"actions":[{"action_id":"ack","value":"`+value+`"}]}}`)
+			case <-ws.Request().Context().Done():
+			}
+		}()
+		_, _ = io.Copy(io.Discard, ws)
+	}))
+	w := apptest.Start(t, contacts(t, "{channel: slack, address: U0MIRA}"), withChannels(t, "slack: {botToken: xoxb-hunter2, appToken: xapp-hunter2, api: '"+srv.URL+"'}\n"))
+	w.Outage("checkout")
+	e := w.API.AwaitWhere(page.KindNotified, 0, func(e event.Event) bool { return e.Text == "mira was told by slack" })
+	told, err := event.Decode[page.Notified](e)
+	if err != nil || !strings.Contains(<-sent, string(told.Notification.ID)) {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	press <- string(told.Notification.ID)
+	if e := w.API.Await(page.KindAcked, 0); e.Actor != "mira" {
+		t.Errorf("acknowledged by %s", e.Actor)
+	}
+	if m := <-changed; !strings.Contains(m, "Acknowledged by mira") {
+		t.Errorf("changed to %s", m)
+	}
+	noSecret(w)
 }

@@ -53,7 +53,7 @@ func (r *routes) onRota() []string {
 			out = append(out, crew...)
 		}
 		for _, o := range s.Overrides {
-			out = append(out, o.Person)
+			out = append(append(out, o.Person), o.People...)
 		}
 	}
 	slices.Sort(out)
