@@ -83,7 +83,26 @@ func (r *Rota) Look(w Watch, lead time.Duration, now time.Time) (next Watch, tel
 			tells = append(tells, Tell{Kind: TellOver, Person: person, To: now, With: on.People()})
 		}
 	}
+	r.ends(tells, now.Add(-pause), pause)
 	return next, tells, due
+}
+
+// ends finds how long the time on call lasts where the look did not reach its end.
+func (r *Rota) ends(tells []Tell, from time.Time, pause time.Duration) {
+	var far map[string][]Span
+	for i, t := range tells {
+		if t.Kind == TellOver || !t.To.IsZero() {
+			continue
+		}
+		if far == nil {
+			far = r.busy(from, from.Add(62*day), pause)
+		}
+		for _, s := range far[t.Person] {
+			if !s.From.After(t.From) && (s.To.IsZero() || s.To.After(t.From)) {
+				tells[i].To = s.To
+			}
+		}
+	}
 }
 
 // busy returns when each person is on call between two times. Pauses that are shorter than pause do not count, and the last
