@@ -150,7 +150,7 @@ func newRuns(c *client) *cobra.Command {
 }
 
 func newOncall(c *client) *cobra.Command {
-	return c.flags(&cobra.Command{
+	cmd := c.flags(&cobra.Command{
 		Use: "oncall", Short: "Who is on call, and who is next", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var ds []struct {
@@ -171,6 +171,8 @@ func newOncall(c *client) *cobra.Command {
 			return w.Flush()
 		},
 	})
+	cmd.AddCommand(newOncallTest(c))
+	return cmd
 }
 
 func newDeploy(c *client) *cobra.Command {

@@ -26,10 +26,11 @@ type Message struct {
 	More         int             `json:"more,omitempty"`   // how many other pages the text lists too
 	Status       string          `json:"status,omitempty"` // what became of the page; empty while it waits for an answer
 	Test         bool            `json:"test,omitempty"`   // only to see whether messages arrive: there is nothing to answer
+	Notice       bool            `json:"notice,omitempty"` // about being on call, not a page: there is nothing to answer
 }
 
 // Answerable reports whether there is something to acknowledge.
-func (m Message) Answerable() bool { return !m.Test && m.Status == "" }
+func (m Message) Answerable() bool { return !m.Test && !m.Notice && m.Status == "" }
 
 // Short returns the text in at most n bytes; what is cut off is marked.
 func (m Message) Short(n int) string { return Short(m.Text, n) }
