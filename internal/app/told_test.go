@@ -6,8 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ import (
 
 	"nightkeeper/internal/app"
 	"nightkeeper/internal/app/apptest"
+	"nightkeeper/internal/edge/channel/twilio"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/page"
 )
@@ -131,6 +134,60 @@ func TestWebhookKeyIsShownToAdministratorsAndReplaced(t *testing.T) {
 			t.Errorf("the key is in a fact: %s", e.Text)
 		}
 	}
+}
+
+// A telephone rings, and its key acknowledges: the provider calls us with its signature.
+func TestKeyOfATelephoneAcknowledges(t *testing.T) {
+	calls := make(chan url.Values, 99)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		calls <- r.PostForm
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"sid":"CA1","status":"queued"}`)
+	}))
+	defer srv.Close()
+	const public = "https://nk.example.org"
+	w := apptest.Start(t, contacts(t, "{channel: voice, address: '+4930123456'}"),
+		withChannels(t, "twilio: {account: AC1, token: hunter2, from: '+15005550006', url: '"+srv.URL+"', callbacks: '"+public+"'}\n"))
+	w.Outage("checkout")
+	action := regexp.MustCompile(`action="([^"]+)"`).FindStringSubmatch((<-calls).Get("Twiml"))
+	if action == nil {
+		t.Fatal("the call has no menu")
+	}
+	press := func(path string, form url.Values, signature string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.App.URL()+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("X-Twilio-Signature", signature)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(b)
+	}
+	path := strings.TrimPrefix(action[1], public)
+	form := url.Values{"To": {"+4930123456"}, "Digits": {"4"}}
+	if status, _ := press(path, form, twilio.Sign("guess", public+path, form)); status != http.StatusForbidden {
+		t.Errorf("a guess: %d", status)
+	}
+	if status, body := press(path, form, twilio.Sign("hunter2", public+path, form)); status != http.StatusOK || !strings.Contains(body, "<Say>mira acknowledged ") {
+		t.Errorf("%d %s", status, body)
+	}
+	if e := w.API.Await(page.KindAcked, 0); e.Actor != "mira" {
+		t.Errorf("acknowledged by %s", e.Actor)
+	}
+	status := strings.Replace(path, "gather", "status", 1)
+	form = url.Values{"CallStatus": {"completed"}}
+	if code, body := press(status, form, twilio.Sign("hunter2", public+status, form)); code != http.StatusNoContent {
+		t.Errorf("%d %s", code, body)
+	}
+	w.API.Await(page.KindDelivered, 0)
+	noSecret(w)
 }
 
 // Slack shows the page, a press on its button acknowledges it, and the message says so.
