@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/remediate"
 )
 
@@ -25,6 +27,7 @@ func newValidate() *cobra.Command {
 			}
 			c, problems := catalog.Load(os.DirFS(args[0]))
 			problems = append(problems, remediate.CheckRunbooks(c)...)
+			problems = append(problems, rota.Check(c, time.Now())...)
 			others := checkChannels(channels, c)
 			if asJSON {
 				problems = append(problems, others...)

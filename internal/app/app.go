@@ -26,6 +26,7 @@ import (
 	"nightkeeper/internal/loop/observe"
 	"nightkeeper/internal/loop/observe/graph"
 	"nightkeeper/internal/loop/page"
+	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/remediate"
 )
 
@@ -116,6 +117,7 @@ func (a *App) Catalog() *catalog.Catalog { return a.cat.Load() }
 func (a *App) Reload() error {
 	c, problems := catalog.Load(os.DirFS(a.opts.CatalogDir))
 	problems = append(problems, remediate.CheckRunbooks(c)...)
+	problems = append(problems, rota.Check(c, a.opts.Now())...)
 	bad := catalog.Errors(problems)
 	for _, p := range problems {
 		if p.Warning {

@@ -19,6 +19,8 @@ import (
 	"nightkeeper/internal/edge/channel/ntfy"
 	"nightkeeper/internal/edge/channel/slack"
 	"nightkeeper/internal/edge/channel/teams"
+	"nightkeeper/internal/edge/channel/telegram"
+	"nightkeeper/internal/edge/channel/twilio"
 	"nightkeeper/internal/edge/channel/webhook"
 	"nightkeeper/internal/kit/ask"
 	"nightkeeper/internal/kit/errs"
@@ -35,6 +37,8 @@ type Channels struct {
 	Discord    *discord.Config    `yaml:"discord"`
 	Mattermost *mattermost.Config `yaml:"mattermost"`
 	Teams      *teams.Config      `yaml:"teams"`
+	Telegram   *telegram.Config   `yaml:"telegram"`
+	Twilio     *twilio.Config     `yaml:"twilio"`
 }
 
 // ReadChannels reads a channels file; an empty path is a file with nothing in it. The error is invalid, names the file and
@@ -91,6 +95,13 @@ func (c Channels) settings() (out []setting) {
 	}
 	if x := c.Teams; x != nil {
 		add("teams", x.Check(), names(x.Rooms), func(a *App) page.Channel { return teams.New(*x, a.ask) })
+	}
+	if x := c.Telegram; x != nil {
+		add("telegram", x.Check(), nil, func(a *App) page.Channel { return telegram.New(*x, a.ask) })
+	}
+	if x := c.Twilio; x != nil {
+		add("sms", x.Check(), nil, func(a *App) page.Channel { return twilio.NewSMS(*x, a.ask) })
+		add("voice", nil, nil, func(a *App) page.Channel { return twilio.NewVoice(*x, a.ask) })
 	}
 	return out
 }

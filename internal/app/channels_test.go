@@ -68,6 +68,7 @@ func TestExampleOfAChannelsFileIsGood(t *testing.T) {
 	t.Setenv("NTFY_TOPIC_ADA", "topic")
 	t.Setenv("SLACK_BOT_TOKEN", "xoxb-1")
 	t.Setenv("SLACK_APP_TOKEN", "xapp-1")
+	t.Setenv("TELEGRAM_TOKEN", "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw")
 	c, err := ReadChannels(channelsFile(t, strings.ReplaceAll(text, "/etc/nightkeeper", dir), 0o600))
 	if err != nil {
 		t.Fatal(err)

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,6 +18,7 @@ import (
 
 	"nightkeeper/internal/app"
 	"nightkeeper/internal/app/apptest"
+	"nightkeeper/internal/edge/channel/twilio"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/page"
 )
@@ -133,6 +137,60 @@ func TestWebhookKeyIsShownToAdministratorsAndReplaced(t *testing.T) {
 	}
 }
 
+// A telephone rings, and its key acknowledges: the provider calls us with its signature.
+func TestKeyOfATelephoneAcknowledges(t *testing.T) {
+	calls := make(chan url.Values, 99)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		calls <- r.PostForm
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"sid":"CA1","status":"queued"}`)
+	}))
+	defer srv.Close()
+	const public = "https://nk.example.org"
+	w := apptest.Start(t, contacts(t, "{channel: voice, address: '+4930123456'}"),
+		withChannels(t, "twilio: {account: AC1, token: hunter2, from: '+15005550006', url: '"+srv.URL+"', callbacks: '"+public+"'}\n"))
+	w.Outage("checkout")
+	action := regexp.MustCompile(`action="([^"]+)"`).FindStringSubmatch((<-calls).Get("Twiml"))
+	if action == nil {
+		t.Fatal("the call has no menu")
+	}
+	press := func(path string, form url.Values, signature string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.App.URL()+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("X-Twilio-Signature", signature)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(b)
+	}
+	path := strings.TrimPrefix(action[1], public)
+	form := url.Values{"To": {"+4930123456"}, "Digits": {"4"}}
+	if status, _ := press(path, form, twilio.Sign("guess", public+path, form)); status != http.StatusForbidden {
+		t.Errorf("a guess: %d", status)
+	}
+	if status, body := press(path, form, twilio.Sign("hunter2", public+path, form)); status != http.StatusOK || !strings.Contains(body, "<Say>mira acknowledged ") {
+		t.Errorf("%d %s", status, body)
+	}
+	if e := w.API.Await(page.KindAcked, 0); e.Actor != "mira" {
+		t.Errorf("acknowledged by %s", e.Actor)
+	}
+	status := strings.Replace(path, "gather", "status", 1)
+	form = url.Values{"CallStatus": {"completed"}}
+	if code, body := press(status, form, twilio.Sign("hunter2", public+status, form)); code != http.StatusNoContent {
+		t.Errorf("%d %s", code, body)
+	}
+	w.API.Await(page.KindDelivered, 0)
+	noSecret(w)
+}
+
 // Slack shows the page, a press on its button acknowledges it, and the message says so.
 func TestButtonOfSlackAcknowledges(t *testing.T) {
 	sent, changed := make(chan string, 99), make(chan string, 99)
@@ -180,4 +238,39 @@ func TestButtonOfSlackAcknowledges(t *testing.T) {
 		t.Errorf("changed to %s", m)
 	}
 	noSecret(w)
+}
+
+// The button sends a test message and shows what happened; what is behind an address is not shown.
+func TestButtonThatTestsContacts(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer srv.Close()
+	w := apptest.Start(t, contacts(t, "{channel: webhook, address: '"+srv.URL+"/hunter2'}, {channel: slack, address: U0MIRA}"), nil)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	post := func(path string, form url.Values) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.App.URL()+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return string(b)
+	}
+	post("/login", url.Values{"name": {"admin"}, "password": {"correct horse"}})
+	if page := post("/oncall/contacts/mira", nil); !strings.Contains(page, "accepted") || !strings.Contains(page, "status 200") ||
+		!strings.Contains(page, "channel slack is not configured on this server") || strings.Contains(page, "hunter2") {
+		t.Errorf("%s", page)
+	}
+	if page := post("/oncall/contacts/nobody", nil); !strings.Contains(page, "here is no person nobody in the catalog") {
+		t.Errorf("%s", page)
+	}
 }

@@ -212,7 +212,9 @@ func TestPeopleHearOfTheirShifts(t *testing.T) {
 	w.For(40 * time.Hour)
 	want := []string{"06 mira: You are not on call any more", "06 tomas: You are on call now", "24 ines: You are on call soon", "30 ines: You are on call now", "30 tomas: You are not on call any more"}
 	w.want("notices", w.notices(), want)
-	if !slices.ContainsFunc(w.mail.sent, func(m page.Message) bool { return m.Text == "You are on call for Night watch until Sat 28 Nov 18:00 JST." }) {
+	if !slices.ContainsFunc(w.mail.sent, func(m page.Message) bool {
+		return m.Text == "You are on call for Night watch until Sat 28 Nov 18:00 JST."
+	}) {
 		t.Errorf("not in the person's own zone: %+v", w.mail.sent)
 	}
 	facts := w.Facts(page.KindHandedOver)

@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -28,16 +27,14 @@ func (r *refusing) RoundTrip(*http.Request) (*http.Response, error) {
 func TestSlackThatIsAwayIsAskedLessAndLessOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := &refusing{from: time.Now()}
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-		defer cancel()
-		if err := New(config("http://127.0.0.1"), ask.New(rt), nil).Listen(ctx, nil); err != nil {
+		if err := New(config("http://127.0.0.1"), ask.New(rt), nil).Listen(t.Context(), nil); !errs.Is(err, errs.Unavailable) {
 			t.Error(err)
 		}
 		var got []int
 		for _, d := range rt.at {
 			got = append(got, int(d.Seconds()))
 		}
-		want := []int{0, 1, 3, 7, 15, 31, 63, 123, 183}
+		want := []int{0, 1, 3, 7, 15, 31, 63}
 		if len(got) != len(want) {
 			t.Fatalf("asked at %v, want %v", got, want)
 		}

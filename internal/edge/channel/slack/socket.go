@@ -23,7 +23,7 @@ const (
 )
 
 // Listen keeps a socket open until ctx ends and gives the presses of buttons to take. A socket that ends is replaced at
-// once, one that cannot be made after a pause that grows.
+// once, one that cannot be made after a pause that grows. When none could be made for a while it returns the error.
 func (c *Channel) Listen(ctx context.Context, take page.Take) error {
 	if !c.cfg.AppToken.Set() {
 		<-ctx.Done()
@@ -37,6 +37,9 @@ func (c *Channel) Listen(ctx context.Context, take page.Take) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			pause(ctx, max(wait, errs.WaitOf(err)))
+			if wait == maxPause {
+				return err
+			}
 			wait = min(2*wait, maxPause)
 		}
 	}
