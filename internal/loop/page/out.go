@@ -21,6 +21,7 @@ const (
 	KindCoverCancelled = "page.cover_cancelled" // they do not ask any more
 	KindHandedOver     = "page.handed_over"     // other people are on call
 	KindNoticed        = "page.noticed"         // a channel accepted a notice about being on call
+	KindCalendarMoved  = "page.calendar_moved"  // a calendar has another address
 	KindUnnoticed      = "page.unnoticed"       // a notice could not be delivered
 )
 

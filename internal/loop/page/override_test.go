@@ -319,6 +319,7 @@ func TestCalendarsAreReadByTheirAddressOnly(t *testing.T) {
 		t.Fatalf("%q, %v", fresh, err)
 	}
 	read(fresh)
+	w.want("said", len(w.Facts(page.KindCalendarMoved)), 1)
 	if now, err := w.s.FeedURL(t.Context(), f); err != nil || now != fresh {
 		t.Errorf("%q, %v", now, err)
 	}
