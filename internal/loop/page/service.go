@@ -20,9 +20,12 @@ import (
 	"nightkeeper/internal/loop/detect"
 )
 
-// Config is what a Service needs. BaseURL is where people reach the web page; Key signs acknowledge links.
+// Config is what a Service needs. BaseURL is where people reach the web page; Key signs acknowledge links; Alert and
+// Events are what Why answers from.
 type Config struct {
 	Store    Store
+	Alert    func(ctx context.Context, id detect.AlertID) (detect.Alert, error)
+	Events   func(ctx context.Context, q event.Query) ([]event.Event, error)
 	Catalog  func() *catalog.Catalog
 	Channels []Channel
 	BaseURL  func() string
