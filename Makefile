@@ -65,7 +65,7 @@ tidy:
 	cd tools && go mod tidy -diff
 
 # testreport prints the closing line of every package, what failed, and what was skipped and why. With CI set it fails
-# when a test was skipped that needs chromium or PostgreSQL.
+# when a test was skipped that needs chromium, PostgreSQL or Prometheus.
 unit:
 	scripts/postgres.sh run go test -json -timeout 20m $$(scripts/packages.sh $(RACE) ./test/story) | go run ./scripts/testreport
 

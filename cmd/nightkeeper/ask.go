@@ -149,30 +149,6 @@ func newRuns(c *client) *cobra.Command {
 	return c.flags(cmd)
 }
 
-func newOncall(c *client) *cobra.Command {
-	return c.flags(&cobra.Command{
-		Use: "oncall", Short: "Who is on call, and who is next", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var ds []struct {
-				Schedule  string
-				Now, Next struct {
-					Person   string
-					From, To time.Time
-				}
-			}
-			if err := c.call(cmd.Context(), "GET", "/oncall", nil, &ds); err != nil || c.json {
-				return err
-			}
-			w := table()
-			fmt.Fprintln(w, "SCHEDULE\tNOW\tUNTIL\tNEXT")
-			for _, d := range ds {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Schedule, d.Now.Person, d.Now.To.Local().Format(time.DateTime), d.Next.Person)
-			}
-			return w.Flush()
-		},
-	})
-}
-
 func newDeploy(c *client) *cobra.Command {
 	var d observe.Deploy
 	cmd := &cobra.Command{

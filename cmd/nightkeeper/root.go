@@ -18,8 +18,9 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	c := &client{}
+	root.AddCommand(newWebhookKey(c))
 	root.AddCommand(newDemo(), newServe(), newShop(), newValidate(), newGate(c), newIncidents(c), newPages(c), newAck(c), newApprove(c),
-		newRuns(c), newSettle(c), newAlerts(c), newSilence(c), newWhy(c), newOncall(c), newDeploy(c), newStatus(c), newExperiments(c))
+		newRuns(c), newSettle(c), newAlerts(c), newSilence(c), newWhy(c), newOncall(c), newDeploy(c), newStatus(c), newExperiments(c), newAccounts(c))
 	return root
 }
 
@@ -38,6 +39,8 @@ func usage(cmd *cobra.Command, err error) error {
 func strict(cmd *cobra.Command) {
 	check := cmd.Args
 	switch {
+	case cmd.HasSubCommands() && cmd.Runnable():
+		check = cobra.NoArgs
 	case cmd.HasSubCommands():
 		check = cobra.NoArgs
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

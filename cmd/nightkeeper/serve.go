@@ -53,7 +53,8 @@ func newServe() *cobra.Command {
 	f.IntVar(&o.SMTP.Port, "smtp-port", 587, "port of the mail server")
 	f.StringVar(&o.SMTP.From, "smtp-from", "", "sender of mails")
 	f.StringVar(&o.SMTP.User, "smtp-user", "", "user at the mail server; the password is NIGHTKEEPER_SMTP_PASSWORD")
-	f.StringVar(&o.SMTP.TLS, "smtp-tls", "opportunistic", "opportunistic, mandatory or none")
+	f.StringVar(&o.SMTP.TLS, "smtp-tls", "", "mandatory (the default, but on loopback), opportunistic, implicit or none")
+	f.StringVar(&o.ChannelsFile, "channels", "", "file with the credentials of chat, push, SMS and voice; see docs/channels.md")
 	return cmd
 }
 

@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/remediate"
 )
 
 func newValidate() *cobra.Command {
 	var asJSON bool
+	var channels string
 	cmd := &cobra.Command{
 		Use:   "validate DIR",
 		Short: "Check a catalog: every mistake with file, line, column and what would be right",
@@ -24,7 +27,10 @@ func newValidate() *cobra.Command {
 			}
 			c, problems := catalog.Load(os.DirFS(args[0]))
 			problems = append(problems, remediate.CheckRunbooks(c)...)
+			problems = append(problems, rota.Check(c, time.Now())...)
+			others := checkChannels(channels, c)
 			if asJSON {
+				problems = append(problems, others...)
 				if problems == nil {
 					problems = []catalog.Problem{}
 				}
@@ -36,6 +42,10 @@ func newValidate() *cobra.Command {
 					p.File = filepath.Join(args[0], p.File)
 					fmt.Println(p)
 				}
+				for _, p := range others {
+					fmt.Println(p.Message)
+				}
+				problems = append(problems, others...)
 			}
 			if bad := catalog.Errors(problems); len(bad) > 0 {
 				return exitError{exitFailed, fmt.Errorf("%s in %s", mistakes(len(bad)), args[0])}
@@ -46,6 +56,7 @@ func newValidate() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&channels, "channels", "", "check this channels file too, and the contacts against it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
 	return cmd
 }

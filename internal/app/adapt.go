@@ -88,7 +88,39 @@ func (a accounts) DropSession(ctx context.Context, hash string) error {
 }
 
 func (a accounts) Trim(ctx context.Context, now time.Time) error {
-	return a.db.Update(ctx, func(t *store.Tx) error { return t.TrimSessions(ctx, now) })
+	return a.db.Update(ctx, func(t *store.Tx) error { return errors.Join(t.TrimSessions(ctx, now), t.TrimLinks(ctx, now)) })
+}
+
+func (a accounts) Link(ctx context.Context, hash string, now time.Time) (account string, err error) {
+	err = a.db.View(ctx, func(t *store.Tx) error {
+		account, err = t.Link(ctx, hash, now)
+		return err
+	})
+	return account, err
+}
+
+func (a accounts) Update(ctx context.Context, fn func(tx auth.Tx) error) error {
+	return a.db.Update(ctx, func(t *store.Tx) error { return fn(accountTx{t}) })
+}
+
+// accountTx is the store's transaction as auth sees it.
+type accountTx struct{ *store.Tx }
+
+func (t accountTx) Accounts(ctx context.Context) (out []auth.Account, err error) {
+	as, err := t.Tx.Accounts(ctx)
+	for _, x := range as {
+		out = append(out, auth.Account(x))
+	}
+	return out, err
+}
+
+func (t accountTx) Account(ctx context.Context, name string) (auth.Account, error) {
+	x, err := t.Tx.Account(ctx, name)
+	return auth.Account(x), err
+}
+
+func (t accountTx) SaveAccount(ctx context.Context, x auth.Account) error {
+	return t.Tx.SaveAccount(ctx, store.Account(x))
 }
 
 func (a accounts) Tokens(ctx context.Context) (out []auth.Token, err error) {

@@ -17,6 +17,7 @@ import (
 	"nightkeeper/internal/edge/store"
 	"nightkeeper/internal/edge/telemetry"
 	"nightkeeper/internal/edge/web"
+	"nightkeeper/internal/kit/ask"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/id"
@@ -24,6 +25,8 @@ import (
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/observe"
 	"nightkeeper/internal/loop/observe/graph"
+	"nightkeeper/internal/loop/page"
+	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/remediate"
 )
 
@@ -42,10 +45,14 @@ type App struct {
 	graph  *graph.Live
 	auth   *auth.Service
 	action *httpaction.Action
+	ask    *ask.Client // of channels
+	keys   *webhookKeys
 	otlp   *otlp.Server
 	web    *web.Server
 	phases phases
-	swept  atomic.Bool // whether faults of an earlier life are gone
+
+	channels []page.Channel
+	swept    atomic.Bool // whether faults of an earlier life are gone
 }
 
 // New checks the options and returns a program that does not run yet.
@@ -110,6 +117,7 @@ func (a *App) Catalog() *catalog.Catalog { return a.cat.Load() }
 func (a *App) Reload() error {
 	c, problems := catalog.Load(os.DirFS(a.opts.CatalogDir))
 	problems = append(problems, remediate.CheckRunbooks(c)...)
+	problems = append(problems, rota.Check(c, a.opts.Now())...)
 	bad := catalog.Errors(problems)
 	for _, p := range problems {
 		if p.Warning {
@@ -124,6 +132,7 @@ func (a *App) Reload() error {
 		return errs.Wrap(errors.Join(list...), errs.Invalid, "the catalog is not good; the first of its mistakes (%d in all): %s", len(bad), bad[0])
 	}
 	a.cat.Store(c)
+	a.warnUnreachable()
 	a.opts.Log.Info("catalog in force", "hash", c.Hash[:12], "services", len(c.Services), "slos", len(c.SLOs), "runbooks", len(c.Runbooks))
 	return nil
 }
@@ -168,7 +177,8 @@ func (a *App) openStore(ctx context.Context) error {
 		return fmt.Errorf("signing key: %w", err)
 	}
 	a.key = []byte(key)
-	return nil
+	a.keys, err = openWebhookKeys(ctx, db, a.subkey("webhook"), a.opts.Now)
+	return err
 }
 
 func (a *App) startTelemetry(ctx context.Context) (err error) {

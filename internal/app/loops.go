@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"nightkeeper/internal/edge/store"
@@ -49,11 +50,12 @@ func (a *App) loops() []life.Part {
 		a.every("ledgers", flushEvery, p.detect.Flush),
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
 		a.every("session trim", trimEvery, a.auth.Trim),
+		a.every("schedules", tickEvery, func(ctx context.Context) error { return p.page.WatchSchedules(ctx, now()) }),
 		a.every("budget policy", policyEvery, func(ctx context.Context) error { return p.prevent.Tick(ctx, now()) }),
 		a.every("live picture", graph.Width, a.snapshot),
 		loop("faults of an earlier life", a.sweepFaults),
 	}
-	return append(parts, aside...)
+	return slices.Concat(parts, aside, a.listeners())
 }
 
 func (a *App) tasks(name string, ts job.Tasks, width int) life.Part {

@@ -28,11 +28,14 @@ type Options struct {
 	AllowOutgoing []netip.Prefix // private addresses that runbooks, webhooks and experiments may call
 	SecretsDir    string         // files that runbooks may send in headers; empty: none
 	SMTP          email.Config   // Host empty: no e-mail
+	ChannelsFile  string         // credentials of other channels; empty: there are none
 	AdminPassword string         // of the first account, when it is made; empty is a fresh one
 	Self          []string       // command that runs this program; default os.Executable()
 	Version       string
 	Now           func() time.Time
 	Log           *slog.Logger
+
+	channels Channels // what ChannelsFile has
 }
 
 // complete fills in defaults and refuses what cannot work.
@@ -67,6 +70,15 @@ func (o Options) complete() (Options, error) {
 			return o, fmt.Errorf("find this program: %w", err)
 		}
 		o.Self = []string{self}
+	}
+	if o.SMTP.Host != "" {
+		if mistakes := o.SMTP.Check(); len(mistakes) > 0 {
+			return o, errs.New(errs.Invalid, "the mail server cannot be used: %s", strings.Join(mistakes, "; "))
+		}
+	}
+	var err error
+	if o.channels, err = ReadChannels(o.ChannelsFile); err != nil {
+		return o, err
 	}
 	abs, err := filepath.Abs(o.DataDir)
 	if err != nil {

@@ -6,13 +6,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"time"
 
 	httpaction "nightkeeper/internal/edge/action/http"
-	"nightkeeper/internal/edge/channel/email"
-	"nightkeeper/internal/edge/channel/webhook"
 	"nightkeeper/internal/edge/inject"
 	"nightkeeper/internal/edge/sandbox"
 	"nightkeeper/internal/loop/detect"
@@ -47,9 +44,10 @@ func (a *App) buildPhases(context.Context) error {
 		}
 		scripts.Secrets = folder.Secret
 	}
+	a.channels = a.buildChannels()
 	p := &a.phases
 	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log})
-	p.page = page.New(page.Config{Store: a.db.Page(), Alert: p.detect.Alert, Events: a.db.Events, Catalog: a.Catalog, Channels: a.channels(), BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
+	p.page = page.New(page.Config{Store: a.db.Page(), Alert: p.detect.Alert, Events: a.db.Events, Catalog: a.Catalog, Channels: a.channels, BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{
 		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{httpaction.New(scripts)}, Telemetry: a.host, Graph: a.graph,
@@ -79,23 +77,6 @@ func (a *App) subkey(purpose string) []byte {
 	m := hmac.New(sha256.New, a.key)
 	m.Write([]byte(purpose))
 	return m.Sum(nil)
-}
-
-// channels returns every channel that is configured: one line each.
-func (a *App) channels() []page.Channel {
-	out := []page.Channel{webhook.New(a.post, a.subkey("webhook"), a.opts.Now)}
-	if a.opts.SMTP.Host != "" {
-		out = append(out, email.New(a.opts.SMTP))
-	}
-	return out
-}
-
-func (a *App) post(ctx context.Context, url string, headers map[string]string, body []byte) (int, error) {
-	const key = "Idempotency-Key" // the action sets it itself
-	rest := maps.Clone(headers)
-	delete(rest, key)
-	resp, err := a.action.Do(ctx, httpaction.Request{Method: "POST", URL: url, Headers: rest, Key: headers[key], Body: body})
-	return resp.Status, err
 }
 
 // related reports whether two services are connected by calls of the last quarter of an hour.

@@ -1,6 +1,6 @@
 // Command testreport reads the output of "go test -json" and prints what a person wants of it: the closing line of every
 // package, the whole output of what failed, and every test that was skipped with its reason. It fails when a test failed,
-// and, where the environment has CI set, when a test was skipped that needs chromium or PostgreSQL.
+// and, where the environment has CI set, when a test was skipped that needs chromium, PostgreSQL or Prometheus.
 package main
 
 import (
@@ -134,7 +134,7 @@ func reason(lines []string) string {
 }
 
 // needed matches the reasons that are not accepted where everything must run.
-var needed = regexp.MustCompile(`(?i)chromium|postgres`)
+var needed = regexp.MustCompile(`(?i)chromium|postgres|prometheus`)
 
 // close prints what was skipped and the sum, and reports whether all is well.
 func (r *report) close(strict bool) bool {
@@ -142,7 +142,7 @@ func (r *report) close(strict bool) bool {
 	for _, s := range r.skipped {
 		fmt.Fprintln(r.out, "skipped:", s)
 		if strict && needed.MatchString(s) {
-			fmt.Fprintln(r.out, "FAIL: CI is set, and this test was skipped for want of chromium or PostgreSQL")
+			fmt.Fprintln(r.out, "FAIL: CI is set, and this test was skipped for want of chromium, PostgreSQL or Prometheus")
 			well = false
 		}
 	}

@@ -38,6 +38,7 @@ func TestReport(t *testing.T) {
 		{"what passes is one line", pass, true, true, []string{"ok  \tnightkeeper/a", "1 tests passed, 0 failed, 0 skipped"}, "noise"},
 		{"a skipped test is named with its reason", pass + skip, false, true, []string{"skipped: nightkeeper/b TestB: b_test.go: no chromium found"}, "FAIL"},
 		{"and fails where everything must run", pass + skip, true, false, []string{"FAIL: CI is set"}, ""},
+		{"so does one that wants a peer", pass + strings.Replace(skip, "no chromium found", "no amtool found: install Debian's prometheus", 1), true, false, []string{"FAIL: CI is set"}, ""},
 		{"a failure is shown whole", pass + fail, false, false, []string{"got 1, want 2", "FAIL\tnightkeeper/c"}, "noise"},
 		{"so is what does not build", pass + build, false, false, []string{"d.go: undefined: x"}, ""},
 		{"and a test that was cut off", pass + panics, false, false, []string{"panic: oh"}, ""},

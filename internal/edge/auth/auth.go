@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/id"
 )
 
@@ -25,6 +26,7 @@ type User struct {
 	Name  string
 	Role  string   // admin, responder or viewer
 	Scope []string // of a token; empty for a person
+	Token string   // name of the token; empty for a person
 }
 
 // Roles in order of what they may do.
@@ -66,6 +68,7 @@ func (u User) May(scope string) bool {
 type Account struct {
 	Name, Password, Role string
 	Created              time.Time
+	Disabled             time.Time // zero when it may sign in
 }
 
 // Token is an API token; the secret itself is not kept.
@@ -88,6 +91,22 @@ type Store interface {
 	TokenByHash(ctx context.Context, hash string) (Token, error)
 	SaveToken(ctx context.Context, t Token) error
 	DropToken(ctx context.Context, id string) error
+	// Link returns the account of a link to set its password that is still good.
+	Link(ctx context.Context, hash string, now time.Time) (account string, err error)
+	// Update runs fn in one transaction.
+	Update(ctx context.Context, fn func(tx Tx) error) error
+}
+
+// Tx changes accounts, with the fact that says so.
+type Tx interface {
+	event.Appender
+	Accounts(ctx context.Context) ([]Account, error)
+	Account(ctx context.Context, name string) (Account, error)
+	SaveAccount(ctx context.Context, a Account) error
+	DropSessions(ctx context.Context, account string) error
+	SaveLink(ctx context.Context, hash, account string, expires time.Time) error
+	Link(ctx context.Context, hash string, now time.Time) (account string, err error)
+	DropLinks(ctx context.Context, account string) error
 }
 
 // Service signs people in. It is safe for concurrent use.
@@ -127,7 +146,7 @@ func (s *Service) First(ctx context.Context, name, password string) (secret stri
 	if err != nil {
 		return "", false, err
 	}
-	return password, true, s.store.SaveAccount(ctx, Account{name, enc, Admin, s.now()})
+	return password, true, s.store.SaveAccount(ctx, Account{Name: name, Password: enc, Role: Admin, Created: s.now()})
 }
 
 // SignIn checks a password and returns the secret of a session.
@@ -150,7 +169,7 @@ func (s *Service) SignIn(ctx context.Context, name, password, remote string) (st
 		s.guard.forgive(t)
 		return "", time.Time{}, err
 	}
-	if ok {
+	if ok = ok && a.Disabled.IsZero(); ok {
 		s.guard.welcome(t)
 	} else {
 		s.log.Warn("sign-in refused", "account", name, "remote", remote)
@@ -178,7 +197,7 @@ func (s *Service) Who(ctx context.Context, secret string) (User, error) {
 		return User{}, err
 	}
 	a, err := s.store.Account(ctx, name)
-	if err != nil {
+	if err != nil || !a.Disabled.IsZero() {
 		return User{}, errs.New(errs.Denied, "please sign in")
 	}
 	return User{Name: a.Name, Role: a.Role}, nil
@@ -193,13 +212,18 @@ func (s *Service) Bearer(ctx context.Context, secret string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
+	if a, err := s.store.Account(ctx, t.Account); errs.Is(err, errs.NotFound) || (err == nil && !a.Disabled.IsZero()) {
+		return User{}, errs.New(errs.Denied, "the account %s, which made this token, is disabled", t.Account)
+	} else if err != nil {
+		return User{}, err
+	}
 	if now := s.now(); now.Sub(t.Used) > time.Hour {
 		t.Used = now
 		if err := s.store.SaveToken(ctx, t); err != nil {
 			return User{}, err
 		}
 	}
-	return User{Name: t.Account, Scope: strings.Fields(t.Scope)}, nil
+	return User{Name: t.Account, Scope: strings.Fields(t.Scope), Token: t.Name}, nil
 }
 
 // CreateToken makes a token with space-separated scopes and returns its secret, which is shown once.

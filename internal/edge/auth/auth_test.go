@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 )
 
 var t0 = time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
@@ -21,6 +22,8 @@ type memory struct {
 	accounts map[string]Account
 	sessions map[string]session
 	tokens   map[string]Token
+	links    map[string]session
+	facts    []event.Event
 	saved    int
 }
 
@@ -65,6 +68,44 @@ func (m *memory) Session(_ context.Context, hash string, now time.Time) (string,
 		return "", gone
 	}
 	return s.account, nil
+}
+
+func (m *memory) DropSessions(_ context.Context, account string) error {
+	maps.DeleteFunc(m.sessions, func(_ string, s session) bool { return s.account == account })
+	return nil
+}
+
+func (m *memory) SaveLink(ctx context.Context, hash, account string, expires time.Time) error {
+	m.links[hash] = session{account, expires}
+	return nil
+}
+
+func (m *memory) Link(_ context.Context, hash string, now time.Time) (string, error) {
+	l, ok := m.links[hash]
+	if !ok || !l.expires.After(now) {
+		return "", gone
+	}
+	return l.account, nil
+}
+
+func (m *memory) DropLinks(_ context.Context, account string) error {
+	maps.DeleteFunc(m.links, func(_ string, l session) bool { return l.account == account })
+	return nil
+}
+
+func (m *memory) Append(_ context.Context, e event.Event) error {
+	m.facts = append(m.facts, e)
+	return nil
+}
+
+// Update takes everything back when fn fails.
+func (m *memory) Update(_ context.Context, fn func(tx Tx) error) error {
+	before := memory{accounts: maps.Clone(m.accounts), sessions: maps.Clone(m.sessions), links: maps.Clone(m.links), facts: m.facts}
+	err := fn(m)
+	if err != nil {
+		m.accounts, m.sessions, m.links, m.facts = before.accounts, before.sessions, before.links, before.facts
+	}
+	return err
 }
 
 func (m *memory) SaveSession(_ context.Context, hash, account string, expires time.Time) error {
@@ -125,7 +166,7 @@ type door struct {
 
 func newDoor(t *testing.T) *door {
 	t.Helper()
-	d := &door{t: t, m: &memory{accounts: map[string]Account{}, sessions: map[string]session{}, tokens: map[string]Token{}}}
+	d := &door{t: t, m: &memory{accounts: map[string]Account{}, sessions: map[string]session{}, tokens: map[string]Token{}, links: map[string]session{}}}
 	d.Service = New(d.m, func() time.Time { return t0.Add(time.Duration(d.now.Load())) }, slog.New(slog.DiscardHandler))
 	if secret, made, err := d.First(t.Context(), "mira", "secret"); err != nil || !made || secret != "secret" {
 		t.Fatalf("%q, %v, %v", secret, made, err)

@@ -15,6 +15,7 @@ type Account struct {
 	Password string // encoded hash
 	Role     string
 	Created  time.Time
+	Disabled time.Time // zero when it may sign in
 }
 
 // Token lets a program in. Hash is the SHA-256 of its secret, in hex.
@@ -25,7 +26,7 @@ type Token struct {
 
 // Accounts returns all accounts, by name.
 func (t *Tx) Accounts(ctx context.Context) ([]Account, error) {
-	rows, err := t.tx.QueryContext(ctx, "select name, password, role, created from accounts order by name")
+	rows, err := t.tx.QueryContext(ctx, "select name, password, role, created, disabled from accounts order by name")
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +34,11 @@ func (t *Tx) Accounts(ctx context.Context) ([]Account, error) {
 	var out []Account
 	for rows.Next() {
 		var a Account
-		var created int64
-		if err := rows.Scan(&a.Name, &a.Password, &a.Role, &created); err != nil {
+		var created, disabled int64
+		if err := rows.Scan(&a.Name, &a.Password, &a.Role, &created, &disabled); err != nil {
 			return nil, err
 		}
-		a.Created = fromMicros(created)
+		a.Created, a.Disabled = fromMicros(created), fromMicros(disabled)
 		out = append(out, a)
 	}
 	return out, rows.Err()
@@ -45,18 +46,20 @@ func (t *Tx) Accounts(ctx context.Context) ([]Account, error) {
 
 // SaveAccount writes an account.
 func (t *Tx) SaveAccount(ctx context.Context, a Account) error {
-	return t.exec(ctx, `insert into accounts (name, password, role, created) values ($1,$2,$3,$4)
-		on conflict (name) do update set password = excluded.password, role = excluded.role`, a.Name, a.Password, a.Role, micros(a.Created))
+	return t.exec(ctx, `insert into accounts (name, password, role, created, disabled) values ($1,$2,$3,$4,$5)
+		on conflict (name) do update set password = excluded.password, role = excluded.role, disabled = excluded.disabled`,
+		a.Name, a.Password, a.Role, micros(a.Created), micros(a.Disabled))
 }
 
 // Account returns an account or an error with code not_found.
 func (t *Tx) Account(ctx context.Context, name string) (a Account, err error) {
-	var created int64
-	err = t.tx.QueryRowContext(ctx, "select name, password, role, created from accounts where name = $1", name).Scan(&a.Name, &a.Password, &a.Role, &created)
+	var created, disabled int64
+	err = t.tx.QueryRowContext(ctx, "select name, password, role, created, disabled from accounts where name = $1", name).
+		Scan(&a.Name, &a.Password, &a.Role, &created, &disabled)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, errs.New(errs.NotFound, "there is no account %s", name)
 	}
-	a.Created = fromMicros(created)
+	a.Created, a.Disabled = fromMicros(created), fromMicros(disabled)
 	return a, err
 }
 
@@ -82,6 +85,39 @@ func (t *Tx) DropSession(ctx context.Context, hash string) error {
 // TrimSessions removes the sessions that have expired.
 func (t *Tx) TrimSessions(ctx context.Context, now time.Time) error {
 	return t.exec(ctx, "delete from sessions where expires <= $1", micros(now))
+}
+
+// DropSessions removes all sessions of an account.
+func (t *Tx) DropSessions(ctx context.Context, account string) error {
+	return t.exec(ctx, "delete from sessions where account = $1", account)
+}
+
+// SaveLink writes the hash of a link with which somebody sets the password of an account. It is the only one: those from
+// before are no longer good.
+func (t *Tx) SaveLink(ctx context.Context, hash, account string, expires time.Time) error {
+	if err := t.DropLinks(ctx, account); err != nil {
+		return err
+	}
+	return t.exec(ctx, "insert into account_links (hash, account, expires) values ($1,$2,$3)", hash, account, micros(expires))
+}
+
+// Link returns the account of a link that has not expired, or an error with code not_found.
+func (t *Tx) Link(ctx context.Context, hash string, now time.Time) (account string, err error) {
+	err = t.tx.QueryRowContext(ctx, "select account from account_links where hash = $1 and expires > $2", hash, micros(now)).Scan(&account)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", errs.New(errs.NotFound, "the link has been used or has expired")
+	}
+	return account, err
+}
+
+// DropLinks removes the links of an account.
+func (t *Tx) DropLinks(ctx context.Context, account string) error {
+	return t.exec(ctx, "delete from account_links where account = $1", account)
+}
+
+// TrimLinks removes the links that have expired.
+func (t *Tx) TrimLinks(ctx context.Context, now time.Time) error {
+	return t.exec(ctx, "delete from account_links where expires <= $1", micros(now))
 }
 
 // Tokens returns all tokens, by name.
@@ -125,6 +161,11 @@ func (t *Tx) TokenByHash(ctx context.Context, hash string) (k Token, err error) 
 // DropToken removes a token.
 func (t *Tx) DropToken(ctx context.Context, id string) error {
 	return t.exec(ctx, "delete from tokens where id = $1", id)
+}
+
+// SaveSecret replaces a value that Secret keeps.
+func (t *Tx) SaveSecret(ctx context.Context, name, value string) error {
+	return t.exec(ctx, "insert into secrets (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value", name, value)
 }
 
 // Secret returns a value that is made once and kept: fresh is stored when there is none yet.

@@ -14,13 +14,15 @@ import (
 
 // Config says where to listen and what to serve.
 type Config struct {
-	Addr    string
-	API     http.Handler // under /api/
-	UI      http.Handler // everything else
-	OTLP    http.Handler // under /v1/
-	Ready   func(ctx context.Context) error
-	Log     *slog.Logger
-	MaxBody int64 // of one request to API and UI; default 4 MiB
+	Addr      string
+	API       http.Handler            // under /api/
+	UI        http.Handler            // everything else
+	OTLP      http.Handler            // under /v1/
+	Callbacks http.Handler            // under /callbacks/: what providers of messages call; it checks who does
+	Intake    map[string]http.Handler // of alerts, under paths that begin and end with a slash; they bound what they read
+	Ready     func(ctx context.Context) error
+	Log       *slog.Logger
+	MaxBody   int64 // of one request to API and UI; default 4 MiB
 }
 
 // Server serves HTTP. Start listens, Stop waits for requests under way.
@@ -89,6 +91,12 @@ func (s *Server) handler() http.Handler {
 	})
 	if s.cfg.OTLP != nil {
 		mux.Handle("/v1/", s.cfg.OTLP)
+	}
+	for path, h := range s.cfg.Intake {
+		mux.Handle(path, h)
+	}
+	if s.cfg.Callbacks != nil {
+		mux.Handle("/callbacks/", s.limit(s.cfg.Callbacks))
 	}
 	mux.Handle("/api/", s.limit(s.cfg.API)) // API and pages refuse other sites in their own words
 	if s.cfg.UI != nil {

@@ -256,7 +256,7 @@ func TestWhatWasTakenInSurvivesARestart(t *testing.T) {
 	}
 }
 
-func TestFindSelectsByLabelsAndText(t *testing.T) {
+func TestSearchSelectsByLabelsAndText(t *testing.T) {
 	w := newWorld(t)
 	for i := range 7 {
 		w.now = w.now.Add(time.Second)
@@ -264,7 +264,7 @@ func TestFindSelectsByLabelsAndText(t *testing.T) {
 	}
 	f := func(what, want string, filter detect.Filter, match []string, text string) detect.Found {
 		t.Helper()
-		got, err := w.s.Find(t.Context(), filter, match, text)
+		got, err := w.s.Search(t.Context(), filter, match, text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +287,7 @@ func TestFindSelectsByLabelsAndText(t *testing.T) {
 	if last := f("the rest", "1", detect.Filter{Limit: 2, Before: some.More}, []string{`service="db"`}, ""); last.More != "" {
 		t.Error("more after the last")
 	}
-	if _, err := w.s.Find(t.Context(), detect.Filter{}, []string{"team~x"}, ""); !errs.Is(err, errs.Invalid) {
+	if _, err := w.s.Search(t.Context(), detect.Filter{}, []string{"team~x"}, ""); !errs.Is(err, errs.Invalid) {
 		t.Errorf("a matcher that is none: %v", err)
 	}
 }

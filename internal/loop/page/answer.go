@@ -23,15 +23,25 @@ func (s *Service) Answer(ctx context.Context, channel string, a Answer) (string,
 	default:
 		return "", errs.New(errs.Invalid, "%.40q is no answer", string(a.Kind))
 	}
-	n, pages, err := s.pagesOf(ctx, a.Notification)
-	if err != nil {
-		return "", err
-	}
-	by := n.Person
+	by := ""
 	if a.From != "" {
 		if by = s.whoHas(channel, a.From); by == "" {
 			return "", errs.New(errs.Denied, "Nightkeeper does not know you: no person of the catalog has the contact %s %.80s", channel, a.From)
 		}
+	}
+	if a.Notification == "" {
+		id, err := s.meant(ctx, channel, by, a)
+		if err != nil {
+			return "", err
+		}
+		a.Notification = id
+	}
+	n, pages, err := s.pagesOf(ctx, a.Notification)
+	if err != nil {
+		return "", err
+	}
+	if by == "" {
+		by = n.Person
 	}
 	var said []string
 	for _, id := range pages {
@@ -48,6 +58,27 @@ func (s *Service) Answer(ctx context.Context, channel string, a Answer) (string,
 		said = append(said[:3], fmt.Sprintf("and %d more", len(pages)-3))
 	}
 	return strings.Join(said, "; "), nil
+}
+
+// meant returns the notification that a person answers by its code, or the newest that went to where the answer is from.
+func (s *Service) meant(ctx context.Context, channel, person string, a Answer) (id NotificationID, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		ns, err := tx.Notifications(ctx, "", person, maxBundle)
+		if err != nil {
+			return err
+		}
+		for _, n := range ns {
+			if n.Channel != channel || n.Address != a.From || n.In != "" || n.OutAt.IsZero() {
+				continue
+			}
+			if a.Code == "" || a.Code == codeOf(n.ID) {
+				id = n.ID
+				return nil
+			}
+		}
+		return errs.New(errs.NotFound, "no message to %.80s is meant by that", a.From)
+	})
+	return id, err
 }
 
 // answerPage acknowledges or resolves one page and says what came of it.

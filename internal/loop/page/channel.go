@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -26,10 +27,24 @@ type Message struct {
 	More         int             `json:"more,omitempty"`   // how many other pages the text lists too
 	Status       string          `json:"status,omitempty"` // what became of the page; empty while it waits for an answer
 	Test         bool            `json:"test,omitempty"`   // only to see whether messages arrive: there is nothing to answer
+	Notice       bool            `json:"notice,omitempty"` // about being on call, not a page: there is nothing to answer
 }
 
 // Answerable reports whether there is something to acknowledge.
-func (m Message) Answerable() bool { return !m.Test && m.Status == "" }
+func (m Message) Answerable() bool { return !m.Test && !m.Notice && m.Status == "" }
+
+// Code returns four characters that a person can write to say which message is meant.
+func (m Message) Code() string { return codeOf(m.Notification) }
+
+func codeOf(n NotificationID) string {
+	const letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789" // none that look alike
+	sum := sha256.Sum256([]byte(n))
+	out := make([]byte, 4)
+	for i := range out {
+		out[i] = letters[int(sum[i])%len(letters)]
+	}
+	return string(out)
+}
 
 // Short returns the text in at most n bytes; what is cut off is marked.
 func (m Message) Short(n int) string { return Short(m.Text, n) }
@@ -87,9 +102,11 @@ type Updater interface {
 type Take func(ctx context.Context, a Answer) (say string, err error)
 
 // Answer is what came back about a notification. From is who answers, as the channel knows people; empty is the person who
-// was told. Why is the reason of a failure.
+// was told. Why is the reason of a failure. A channel that cannot know the notification leaves it empty and gives the code
+// that the person wrote, see Message.Code, or no code for the newest message to From.
 type Answer struct {
 	Notification NotificationID
+	Code         string
 	Kind         AnswerKind
 	From         string
 	Why          string

@@ -33,9 +33,10 @@ func (s *Service) forChannel(kind, channel string) string {
 // that one that hangs delays no other; those that the server does not have are among them, because what was left for one
 // has to fail where people see it.
 func (s *Service) Tasks() job.Tasks {
-	out := job.Tasks{jobSend: s.send}
+	out := job.Tasks{jobSend: s.send, jobNotice: s.sendNotice}
 	for _, name := range slices.Concat(catalog.Channels(), slices.Collect(maps.Keys(s.channels))) {
 		out[s.forChannel(jobSend, name)] = s.send
+		out[s.forChannel(jobNotice, name)] = s.sendNotice
 		out[s.forChannel(jobUpdate, name)] = s.update
 	}
 	return out

@@ -287,3 +287,29 @@ func TestCheckTriesEveryContact(t *testing.T) {
 		t.Errorf("%v, %d messages", err, len(w.mail.sent))
 	}
 }
+
+func TestAnswerThatNamesNoMessage(t *testing.T) {
+	w := newWorld(t)
+	w.fire("g", detect.SEV1)
+	w.For(10 * time.Second)
+	w.fire("h", detect.SEV1)
+	first := page.Message{Notification: w.notes("mira")[0].ID}
+	f := func(from, code, want string, err errs.Code) {
+		t.Helper()
+		say, got := w.s.Answer(t.Context(), "email", page.Answer{Kind: page.AnswerAck, From: from, Code: code})
+		if say != want || errs.CodeOf(got) != err {
+			t.Errorf("%s %q: %q, %v", from, code, say, got)
+		}
+	}
+	f("mira@example.org", "", "mira acknowledged SEV1 checkout", "")
+	w.want("the newest", w.only().State, page.Acked)
+	w.want("and only that", len(w.Facts(page.KindAcked)), 1)
+	f("mira@example.org", first.Code(), "mira acknowledged SEV1 checkout", "")
+	w.want("the other one by its code", len(w.Facts(page.KindAcked)), 2)
+	f("mira@example.org", "0000", "", errs.NotFound)
+	f("tomas@example.org", first.Code(), "", errs.NotFound)
+	f("eve@example.org", "", "", errs.Denied)
+	if len(first.Code()) != 4 {
+		t.Errorf("code %q", first.Code())
+	}
+}

@@ -106,5 +106,6 @@ func (s *Service) Timers() job.Timers[Tx] {
 		jobEscalate: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			return s.escalate(ctx, tx, ID(j.Key), now)
 		},
+		jobLook: s.look,
 	}
 }

@@ -13,6 +13,15 @@ const (
 	KindExhausted = "page.exhausted" // nobody answered in any loop
 	KindRaised    = "page.raised"
 	KindResolved  = "page.resolved"
+
+	KindOverridden     = "page.overridden"      // people were put on call for a while
+	KindUnoverridden   = "page.unoverridden"    // that was cancelled
+	KindCoverAsked     = "page.cover_asked"     // somebody asks who takes their time on call
+	KindCoverTaken     = "page.cover_taken"     // somebody does
+	KindCoverCancelled = "page.cover_cancelled" // they do not ask any more
+	KindHandedOver     = "page.handed_over"     // other people are on call
+	KindNoticed        = "page.noticed"         // a channel accepted a notice about being on call
+	KindUnnoticed      = "page.unnoticed"       // a notice could not be delivered
 )
 
 // Changed is the payload of facts about a page.

@@ -114,7 +114,7 @@ type escalation struct {
 
 // escalate takes the page's next step: whom to tell, and how long to wait for an answer. Steps that find nobody are
 // passed over.
-func escalate(p Page, c *catalog.Catalog, now time.Time) escalation {
+func escalate(p Page, c *catalog.Catalog, now time.Time, made ...rota.Override) escalation {
 	pol := c.Policies[p.Policy]
 	if pol == nil || len(pol.Steps) == 0 {
 		return escalation{next: p, exhausted: true, reason: "no escalation policy: everybody in the catalog is told", people: everybody(c)}
@@ -131,7 +131,7 @@ func escalate(p Page, c *catalog.Catalog, now time.Time) escalation {
 		}
 		step := pol.Steps[out.next.Step]
 		out.reason = fmt.Sprintf("step %d of %s, loop %d of %d", out.next.Step+1, pol.Name, out.next.Loop+1, pol.Loops)
-		out.people = peopleOf(step, c, now)
+		out.people = peopleOf(step, c, made, now)
 		out.next.Step++
 		out.wait = ackTimeout
 		if out.next.Step < len(pol.Steps) {
@@ -150,7 +150,7 @@ func escalate(p Page, c *catalog.Catalog, now time.Time) escalation {
 	return out
 }
 
-func peopleOf(s catalog.Step, c *catalog.Catalog, now time.Time) []string {
+func peopleOf(s catalog.Step, c *catalog.Catalog, made []rota.Override, now time.Time) []string {
 	var out []string
 	add := func(name string) {
 		if c.People[name] != nil && !slices.Contains(out, name) {
@@ -162,7 +162,7 @@ func peopleOf(s catalog.Step, c *catalog.Catalog, now time.Time) []string {
 		case t.Person != "":
 			add(t.Person)
 		case t.Schedule != "" && c.Schedules[t.Schedule] != nil:
-			if sh, err := rota.At(c.Schedules[t.Schedule], nil, now); err == nil {
+			if sh, err := rota.At(c.Schedules[t.Schedule], made, now); err == nil {
 				for _, p := range sh.People() {
 					add(p)
 				}

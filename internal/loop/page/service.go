@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
@@ -39,6 +40,7 @@ type Service struct {
 	Config
 	channels map[string]Channel
 	limited  limits
+	watched  atomic.Pointer[catalog.Catalog] // whose schedules are watched
 }
 
 // New returns a service.
@@ -169,7 +171,11 @@ func (s *Service) escalate(ctx context.Context, tx Tx, pageID ID, now time.Time)
 	if err != nil || p.State != Open {
 		return err
 	}
-	esc := escalate(p, s.Catalog(), now)
+	made, err := tx.Overrides(ctx, "", now, now.Add(time.Millisecond))
+	if err != nil {
+		return err
+	}
+	esc := escalate(p, s.Catalog(), now, made...)
 	p = esc.next
 	for _, person := range esc.people {
 		if !slices.Contains(p.Told, person) {

@@ -2,10 +2,12 @@ package page
 
 import (
 	"context"
+	"time"
 
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page/rota"
 )
 
 // Store keeps pages and notifications.
@@ -33,4 +35,33 @@ type Tx interface {
 	// Notifications returns those of a page, or of a person when page is empty; the newest first.
 	Notifications(ctx context.Context, page ID, person string, limit int) ([]Notification, error)
 	SaveNotification(ctx context.Context, n Notification) error
+	Rotas
+}
+
+// Rotas keeps what people changed about schedules, and what they were told about them.
+type Rotas interface {
+	// Override returns an override or an error with code not_found.
+	Override(ctx context.Context, id string) (rota.Override, error)
+	// Overrides returns those of a schedule, or of all when it is empty, that end after from and begin before to, marked
+	// ones too; by when they begin.
+	Overrides(ctx context.Context, schedule string, from, to time.Time) ([]rota.Override, error)
+	// SwapOf returns both halves of a swap.
+	SwapOf(ctx context.Context, swap string) ([]rota.Override, error)
+	SaveOverride(ctx context.Context, o rota.Override) error
+	// Cover returns a cover request or an error with code not_found.
+	Cover(ctx context.Context, id string) (rota.Cover, error)
+	// Covers returns the requests of a schedule, or of all when it is empty, that end after since; by when they begin.
+	Covers(ctx context.Context, schedule string, since time.Time) ([]rota.Cover, error)
+	SaveCover(ctx context.Context, c rota.Cover) error
+	// Watch returns what the people of a schedule were told, or an error with code not_found.
+	Watch(ctx context.Context, schedule string) (rota.Watch, error)
+	SaveWatch(ctx context.Context, w rota.Watch) error
+	// Notice returns a notice or an error with code not_found.
+	Notice(ctx context.Context, id string) (Notice, error)
+	// Notices returns those of a person, the newest first.
+	Notices(ctx context.Context, person string, limit int) ([]Notice, error)
+	SaveNotice(ctx context.Context, n Notice) error
+	// Salt returns what makes the address of a calendar its own; empty until it was changed.
+	Salt(ctx context.Context, calendar string) (string, error)
+	SaveSalt(ctx context.Context, calendar, salt string) error
 }

@@ -84,7 +84,9 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		Burning: named(a), Affected: named(a), Reason: a.Reason,
 	}
 	if a.Severity == detect.SEV1 || a.Severity == detect.SEV2 {
-		i.Commander = s.commander(now)
+		if i.Commander, err = s.commander(ctx, tx, now); err != nil {
+			return err
+		}
 	}
 	if err := tx.SaveIncident(ctx, i); err != nil {
 		return err
@@ -100,16 +102,20 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 }
 
 // commander returns who commands now: whoever is on the schedule labelled role=commander.
-func (s *Service) commander(now time.Time) string {
+func (s *Service) commander(ctx context.Context, tx Tx, now time.Time) (string, error) {
 	c := s.Catalog()
+	made, err := tx.Overrides(ctx, "", now, now.Add(time.Millisecond))
+	if err != nil {
+		return "", err
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Schedules)) {
 		if sch := c.Schedules[name]; sch.Labels["role"] == "commander" {
-			if sh, err := rota.At(sch, nil, now); err == nil && len(sh.Duties) > 0 {
-				return sh.Duties[0].Person
+			if sh, err := rota.At(sch, made, now); err == nil && len(sh.Duties) > 0 {
+				return sh.Duties[0].Person, nil
 			}
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // How often an open incident is looked at again: until its cause is named, and after that.

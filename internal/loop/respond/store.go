@@ -2,10 +2,12 @@ package respond
 
 import (
 	"context"
+	"time"
 
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page/rota"
 )
 
 // Store keeps incidents.
@@ -29,6 +31,8 @@ type Tx interface {
 	// Incidents returns the newest incidents, only unresolved ones when open is set.
 	Incidents(ctx context.Context, open bool, limit int) ([]Incident, error)
 	SaveIncident(ctx context.Context, i Incident) error
+	// Overrides returns what people changed about the schedules between two times; see page.Rotas.
+	Overrides(ctx context.Context, schedule string, from, to time.Time) ([]rota.Override, error)
 	// NextNumber returns the next number of a named sequence, starting at 1.
 	NextNumber(ctx context.Context, name string) (int64, error)
 }

@@ -1,10 +1,12 @@
-// Package email is a page.Channel that sends pages by SMTP, with STARTTLS when the server offers it.
+// Package email is a page.Channel that sends pages by SMTP, over TLS unless the server is on this machine.
 package email
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +23,29 @@ type Config struct {
 	From     string
 	User     string
 	Password string
-	TLS      string // "opportunistic" (default), "mandatory" or "none"
+	TLS      string // "mandatory", "opportunistic", "none", or "implicit" for TLS from the first byte; default see Mode
+}
+
+// Mode returns how TLS is used: what was asked for, else mandatory STARTTLS, which on the loopback is only used when offered.
+func (c Config) Mode() string {
+	if c.TLS != "" {
+		return c.TLS
+	}
+	if ip := net.ParseIP(c.Host); c.Host == "localhost" || (ip != nil && ip.IsLoopback()) {
+		return "opportunistic"
+	}
+	return "mandatory"
+}
+
+// Check returns what is wrong with the configuration.
+func (c Config) Check() (mistakes []string) {
+	if !slices.Contains([]string{"mandatory", "opportunistic", "none", "implicit"}, c.Mode()) {
+		mistakes = append(mistakes, fmt.Sprintf("TLS is %q; it is one of mandatory, opportunistic, none, implicit", c.TLS))
+	}
+	if !strings.Contains(c.From, "@") {
+		mistakes = append(mistakes, fmt.Sprintf("the sender %q is not an e-mail address", c.From))
+	}
+	return mistakes
 }
 
 // Channel sends pages by e-mail.
@@ -42,7 +66,7 @@ func (c *Channel) Send(ctx context.Context, m page.Message) (string, error) {
 	if err := msg.To(m.Address); err != nil {
 		return "", errs.Wrap(err, errs.Invalid, "%q is not an e-mail address", m.Address)
 	}
-	msg.Subject("[" + string(m.Severity) + "] " + firstLine(m.Title))
+	msg.Subject(subject(m))
 	msg.SetMessageIDWithValue(string(m.Notification) + "@nightkeeper")
 	msg.SetDateWithValue(m.At)
 	msg.SetBodyString(mail.TypeTextPlain, body(m))
@@ -68,14 +92,17 @@ func (c *Channel) client(ctx context.Context) (*mail.Client, error) {
 	if end, ok := ctx.Deadline(); ok {
 		patience = max(min(patience, time.Until(end)), time.Millisecond)
 	}
-	policy := mail.TLSOpportunistic
-	switch c.cfg.TLS {
-	case "mandatory":
-		policy = mail.TLSMandatory
+	opts := []mail.Option{mail.WithPort(c.cfg.Port), mail.WithTimeout(patience)}
+	switch c.cfg.Mode() {
+	case "opportunistic":
+		opts = append(opts, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	case "none":
-		policy = mail.NoTLS
+		opts = append(opts, mail.WithTLSPolicy(mail.NoTLS))
+	case "implicit":
+		opts = append(opts, mail.WithSSL())
+	default:
+		opts = append(opts, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
-	opts := []mail.Option{mail.WithPort(c.cfg.Port), mail.WithTLSPolicy(policy), mail.WithTimeout(patience)}
 	if c.cfg.User != "" {
 		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(c.cfg.User), mail.WithPassword(c.cfg.Password))
 	}
@@ -89,9 +116,20 @@ func (c *Channel) client(ctx context.Context) (*mail.Client, error) {
 func body(m page.Message) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", m.Text)
-	fmt.Fprintf(&b, "Acknowledge: %s\nPage: %s\n\n", m.AckURL, m.PageURL)
-	fmt.Fprintf(&b, "Rate, errors, duration: %s\nTraces: %s\nWhere the time goes: %s\nRunbook: %s\n", m.Links.RED, m.Links.Traces, m.Links.Profile, m.Links.Runbook)
+	if m.AckURL != "" {
+		fmt.Fprintf(&b, "Acknowledge: %s\n", m.AckURL)
+	}
+	for _, l := range m.Addresses() {
+		fmt.Fprintf(&b, "%s: %s\n", l.Label, l.URL)
+	}
 	return b.String()
+}
+
+func subject(m page.Message) string {
+	if m.Test {
+		return firstLine(m.Title)
+	}
+	return "[" + string(m.Severity) + "] " + firstLine(m.Title)
 }
 
 func firstLine(s string) string {

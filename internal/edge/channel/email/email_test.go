@@ -241,5 +241,39 @@ func TestTLSIsDemandedOrNot(t *testing.T) {
 	f("mandatory, and not offered", "mandatory", false, errs.Unavailable)
 	f("mandatory, and nobody knows the certificate", "mandatory", true, errs.Unavailable)
 	f("opportunistic, and not offered", "opportunistic", false, "")
+	f("implicit, at a server that waits for STARTTLS", "implicit", true, errs.Unavailable)
 	f("none, though offered", "none", true, "")
+}
+
+func TestTLSIsDemandedOfServersElsewhere(t *testing.T) {
+	f := func(host, mode, want string) {
+		t.Helper()
+		if got := (Config{Host: host, TLS: mode}).Mode(); got != want {
+			t.Errorf("%s %q: %s, want %s", host, mode, got, want)
+		}
+	}
+	f("mail.example.org", "", "mandatory")
+	f("10.0.0.1", "", "mandatory")
+	f("localhost.example.org", "", "mandatory")
+	f("localhost", "", "opportunistic")
+	f("127.0.0.1", "", "opportunistic")
+	f("::1", "", "opportunistic")
+	f("mail.example.org", "none", "none")
+	f("127.0.0.1", "mandatory", "mandatory")
+	if got := (Config{Host: "h", From: "a@b", TLS: "sometimes"}).Check(); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	if got := (Config{Host: "h", From: "a"}).Check(); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestTestMailHasNothingToAnswer(t *testing.T) {
+	s := newServer(t, nil)
+	if _, err := s.channel("").Send(t.Context(), page.Message{Address: "mira@example.org", Title: "Test message", Text: "x", Test: true, At: night.At}); err != nil {
+		t.Fatal(err)
+	}
+	if mail := s.mails[0]; strings.Contains(mail, "Acknowledge") || !strings.Contains(mail, "Subject: Test message") {
+		t.Errorf("%s", mail)
+	}
 }

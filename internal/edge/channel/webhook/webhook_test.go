@@ -1,97 +1,112 @@
 package webhook
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"nightkeeper/internal/edge/channel/channeltest"
 	"nightkeeper/internal/kit/errs"
-	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/page"
 )
 
-var (
-	t0    = time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
-	night = page.Message{Notification: "ntf_1", Page: "pg_1", Person: "mira", Address: "https://hook", Severity: detect.SEV1, Title: "SEV1 checkout", AckURL: "https://nk/ack/t"}
-)
+var t0 = channeltest.T0
 
-// got is one post.
-type got struct {
-	url     string
-	headers map[string]string
-	body    []byte
-}
-
-func channel(status int, err error) (*Channel, *got) {
-	g := &got{}
-	return New(func(_ context.Context, url string, headers map[string]string, body []byte) (int, error) {
-		*g = got{url, headers, body}
-		return status, err
-	}, []byte("key"), func() time.Time { return t0 }), g
+func channel(keys ...string) *Channel {
+	return New(channeltest.Client(), func() []string { return keys }, func() time.Time { return t0 })
 }
 
 func TestPostIsSignedAndKnownAgain(t *testing.T) {
-	c, g := channel(http.StatusAccepted, nil)
-	receipt, err := c.Send(t.Context(), night)
-	if err != nil || receipt != "status 202" || g.url != "https://hook" {
-		t.Fatalf("%q, %v, %+v", receipt, err, g)
+	p := channeltest.Serve(t, channeltest.Answer{Status: 202})
+	receipt, err := channel("key").Send(t.Context(), channeltest.Night(p.URL+"/hunter2"))
+	if err != nil || receipt != "status 202" {
+		t.Fatalf("%q, %v", receipt, err)
 	}
-	ts, sig, _ := strings.Cut(g.headers["Nightkeeper-Signature"], ",v1=")
-	ts = strings.TrimPrefix(ts, "t=")
-	if ts != fmt.Sprint(t0.Unix()) || sig != Sign([]byte("key"), ts, g.body) {
-		t.Errorf("signature %q", g.headers["Nightkeeper-Signature"])
+	r := p.Only(t)
+	header, body := r.Header.Get("Nightkeeper-Signature"), []byte(r.Body)
+	f := func(what string, want bool, key, header string, body []byte, now time.Time) {
+		t.Helper()
+		if verify(key, header, body, now) != want {
+			t.Errorf("%s: want %v of %q", what, want, header)
+		}
 	}
-	if sig == Sign([]byte("key"), "1", g.body) || sig == Sign([]byte("other"), ts, g.body) || sig == Sign([]byte("key"), ts, append(g.body, ' ')) {
-		t.Error("the signature does not depend on key, time and body")
+	f("as it was sent", true, "key", header, body, t0.Add(time.Minute))
+	f("another key", false, "other", header, body, t0)
+	f("another body", false, "key", header, append(body, ' '), t0)
+	f("another time", false, "key", strings.Replace(header, "t=1", "t=2", 1), body, t0)
+	f("an old one, played again", false, "key", header, body, t0.Add(time.Hour))
+	f("one of the future", false, "key", header, body, t0.Add(-time.Hour))
+	for _, h := range []string{"", "t=", "v1=", "t=x,v1=y", ",,,===", "t=1764212400,v1=zz"} {
+		f("no signature", false, "key", h, body, t0)
 	}
-	if g.headers["Idempotency-Key"] != "ntf_1" || g.headers["Content-Type"] != "application/json" {
-		t.Errorf("headers %v", g.headers)
+	if r.Header.Get("Idempotency-Key") != "ntf_1" || r.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("headers %v", r.Header)
 	}
-	var m map[string]any
-	if err := json.Unmarshal(g.body, &m); err != nil || m["person"] != "mira" || m["ack_url"] != "https://nk/ack/t" || m["severity"] != "SEV1" {
-		t.Errorf("body %s", g.body)
+	m := r.JSON(t)
+	if m["person"] != "mira" || m["ack_url"] != "https://nk.example.org/ack/token" || m["severity"] != "SEV1" {
+		t.Errorf("body %s", r.Body)
 	}
-	if strings.Contains(string(g.body), "https://hook") {
-		t.Errorf("the address, which may hold a secret, is in the body: %s", g.body)
+	if strings.Contains(r.Body, channeltest.Hidden) {
+		t.Errorf("the address, which may hold a secret, is in the body: %s", r.Body)
+	}
+}
+
+func TestBothKeysAreGoodWhileOneIsReplaced(t *testing.T) {
+	p := channeltest.Serve(t, channeltest.Answer{Status: 200})
+	if _, err := channel("new", "old").Send(t.Context(), channeltest.Night(p.URL)); err != nil {
+		t.Fatal(err)
+	}
+	r := p.Only(t)
+	for key, want := range map[string]bool{"new": true, "old": true, "older": false} {
+		if verify(key, r.Header.Get("Nightkeeper-Signature"), []byte(r.Body), t0) != want {
+			t.Errorf("%s: want %v", key, want)
+		}
 	}
 }
 
 func TestAnswersOfTheReceiver(t *testing.T) {
-	f := func(status int, want errs.Code) {
-		t.Helper()
-		c, _ := channel(status, nil)
-		if _, err := c.Send(t.Context(), night); errs.CodeOf(err) != want {
-			t.Errorf("%d: %v, want %q", status, err, want)
+	m := channeltest.Night("")
+	cases := []channeltest.Case{{Name: "200", Answer: channeltest.Answer{Status: 200}}, {Name: "204", Answer: channeltest.Answer{Status: 204}}}
+	for _, s := range []int{400, 401, 404, 410, 422} {
+		cases = append(cases, channeltest.Case{Name: "refused", Answer: channeltest.Answer{Status: s}, Code: errs.Invalid})
+	}
+	for _, s := range []int{408, 425, 429} {
+		cases = append(cases, channeltest.Case{Name: "later", Answer: channeltest.Answer{Status: s}, Code: errs.Unavailable})
+	}
+	channeltest.Table(t, m, func(url string) page.Channel { return &to{channel("key"), url + "/" + channeltest.Hidden} }, cases...)
+	for _, address := range []string{"", "ftp://x", "https://ada:hunter2@x", "https://x/\x00"} {
+		if _, err := channel("key").Send(t.Context(), channeltest.Night(address)); !errs.Is(err, errs.Invalid) || strings.Contains(err.Error(), channeltest.Hidden) {
+			t.Errorf("%q: %v", address, err)
 		}
-	}
-	for _, s := range []int{200, 201, 204} {
-		f(s, "")
-	}
-	for _, s := range []int{400, 401, 403, 404, 410, 422} {
-		f(s, errs.Invalid)
-	}
-	for _, s := range []int{408, 425, 429, 500, 502, 503, 301} {
-		f(s, errs.Unavailable)
 	}
 }
 
-func TestErrorsKeepTheirCode(t *testing.T) {
-	c, _ := channel(0, errors.New("connection reset"))
-	if _, err := c.Send(t.Context(), night); err == nil || errs.Is(err, errs.Invalid) {
-		t.Errorf("a connection that broke is tried again: %v", err)
+// What the documentation tells receivers to do is what these tests do.
+func TestDocumentationHasTheSameVerification(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/channels.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	c, _ = channel(0, errs.New(errs.Invalid, "not a URL"))
-	if _, err := c.Send(t.Context(), night); !errs.Is(err, errs.Invalid) {
-		t.Errorf("%v", err)
+	source, err := os.ReadFile("verify_test.go")
+	if err != nil {
+		t.Fatal(err)
 	}
-	// An address that may not be called will not be allowed by trying again.
-	c, _ = channel(0, errs.New(errs.Denied, "127.0.0.1 is not allowed"))
-	if _, err := c.Send(t.Context(), night); !errs.Is(err, errs.Invalid) || !strings.Contains(errs.Message(err), "not allowed") {
-		t.Errorf("%v", err)
+	_, fn, ok := strings.Cut(string(source), "// verify ")
+	if !ok || !strings.Contains(string(page), "// verify "+strings.TrimSpace(fn)) {
+		t.Error("docs/channels.md does not have the function verify of verify_test.go, word for word")
 	}
+}
+
+func FuzzVerify(f *testing.F) {
+	body := []byte("{}")
+	good := "t=" + strconv.FormatInt(t0.Unix(), 10) + ",v1=" + Sign("key", strconv.FormatInt(t0.Unix(), 10), body)
+	f.Add(good, body)
+	f.Add("v1=,t=,,=", []byte(nil))
+	f.Fuzz(func(t *testing.T, header string, body []byte) {
+		if verify("key", header, body, t0) && verify("another key", header, body, t0) {
+			t.Errorf("%q is good under any key", header)
+		}
+	})
 }

@@ -32,7 +32,7 @@ var authTests = []exercise{
 		w.update(func(ctx context.Context, tx *store.Tx) error {
 			return errors.Join(tx.SaveAccount(ctx, a), tx.SaveAccount(ctx, b))
 		})
-		a.Password, a.Role = "other", "viewer"
+		a.Password, a.Role, a.Disabled = "other", "viewer", at(7)
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveAccount(ctx, a) })
 		same(w, "accounts", read(w, func(ctx context.Context, tx *store.Tx) ([]store.Account, error) { return tx.Accounts(ctx) }), []store.Account{b, a})
 		same(w, "account", read(w, func(ctx context.Context, tx *store.Tx) (store.Account, error) { return tx.Account(ctx, "b") }), a)
@@ -56,6 +56,30 @@ var authTests = []exercise{
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.TrimSessions(ctx, at(5)) })
 		missing(w, "an expired session", who("h3", 1))
 		same(w, "another's session", read(w, who("h2", 9)), "b")
+	}},
+	{"all sessions of an account can be ended, and nobody else's", func(w world) {
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveSession(ctx, "h1", "a", at(10)), tx.SaveSession(ctx, "h2", "a", at(20)), tx.SaveSession(ctx, "h3", "b", at(20)), tx.DropSessions(ctx, "a"))
+		})
+		for _, hash := range []string{"h1", "h2"} {
+			missing(w, hash, func(ctx context.Context, tx *store.Tx) (string, error) { return tx.Session(ctx, hash, t0) })
+		}
+		same(w, "another's", read(w, func(ctx context.Context, tx *store.Tx) (string, error) { return tx.Session(ctx, "h3", t0) }), "b")
+	}},
+	{"the newest link of an account is good until it expires, is dropped or trimmed", func(w world) {
+		link := func(hash string, second int) func(ctx context.Context, tx *store.Tx) (string, error) {
+			return func(ctx context.Context, tx *store.Tx) (string, error) { return tx.Link(ctx, hash, at(second)) }
+		}
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveLink(ctx, "h1", "a", at(10)), tx.SaveLink(ctx, "h2", "a", at(20)), tx.SaveLink(ctx, "h3", "b", at(10)))
+		})
+		missing(w, "an older one", link("h1", 1))
+		same(w, "the newest", read(w, link("h2", 19)), "a")
+		missing(w, "an expired one", link("h2", 20))
+		w.update(func(ctx context.Context, tx *store.Tx) error { return errors.Join(tx.TrimLinks(ctx, at(10)), tx.DropLinks(ctx, "c")) })
+		missing(w, "a trimmed one", link("h3", 1))
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropLinks(ctx, "a") })
+		missing(w, "a dropped one", link("h2", 1))
 	}},
 	{"tokens are found by hash, remember when they were used, and go when dropped", func(w world) {
 		k := store.Token{ID: "tok_1", Hash: "h", Name: "ci", Account: "a", Scope: "read gate", Created: t0}

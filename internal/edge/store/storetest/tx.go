@@ -178,6 +178,14 @@ var txTests = []exercise{
 		w.must(err)
 		same(w, "secrets", []string{first, second}, []string{"one", "one"})
 	}},
+	{"a secret can be replaced", func(w world) {
+		for _, v := range []string{"one", "two"} {
+			w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveSecret(ctx, "replaced", v) })
+			got, err := w.db.Secret(w.Context(), "replaced", "fresh")
+			w.must(err)
+			same(w, "secret", got, v)
+		}
+	}},
 	{"it says which database it is", func(w world) {
 		if d := w.db.Dialect(); d != "sqlite" && d != "postgres" {
 			w.Errorf("dialect %q", d)

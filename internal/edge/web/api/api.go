@@ -49,10 +49,14 @@ type Config struct {
 	Events    func(ctx context.Context, q event.Query) ([]event.Event, error)
 	Changed   func() <-chan struct{}
 	Status    func(ctx context.Context) Status
+	Accounts  Accounts
 	Who       func(r *http.Request) (User, error) // by session or token; code denied when nobody
 	Now       func() time.Time
-	Log       *slog.Logger
-	Version   string
+
+	WebhookKeys      func() WebhookKeys
+	RotateWebhookKey func(ctx context.Context, by string) (WebhookKeys, error)
+	Log              *slog.Logger
+	Version          string
 }
 
 // Status says how the parts of the program are.
@@ -103,10 +107,12 @@ func New(c Config) http.Handler {
 	r.observe()
 	r.detect()
 	r.page()
+	r.channels()
 	r.respond()
 	r.remediate()
 	r.learn()
 	r.prevent()
+	r.accounts()
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, "there is nothing at this address; the calls are listed in /api/openapi.json", errs.NotFound)
 	})

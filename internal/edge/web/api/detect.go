@@ -40,7 +40,7 @@ func (r *routes) alerts() {
 			muted := in.Muted == "yes"
 			f.Muted = &muted
 		}
-		found, err := r.Detect.Find(ctx, f, in.Match, in.Text)
+		found, err := r.Detect.Search(ctx, f, in.Match, in.Text)
 		slices.Reverse(found.Alerts)
 		return orEmpty(found.Alerts), err
 	})

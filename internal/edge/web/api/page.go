@@ -3,20 +3,9 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
-	"time"
 
-	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/page"
-	"nightkeeper/internal/loop/page/rota"
 )
-
-// Duty is who is on call on a schedule.
-type Duty struct {
-	Schedule string     `json:"schedule"`
-	Now      rota.Shift `json:"now"`
-	Next     rota.Shift `json:"next"`
-}
 
 // PageView is a page with what was sent for it.
 type PageView struct {
@@ -40,36 +29,5 @@ func (r *routes) page() {
 		ns, err := r.Page.Inbox(ctx, in.Name)
 		return orEmpty(ns), err
 	})
-	get(r, "/oncall", "Who is on call, and who is next", "read", func(_ context.Context, in *struct {
-		At time.Time `query:"at"`
-	}) ([]Duty, error) {
-		at := in.At
-		if at.IsZero() {
-			at = r.Now()
-		}
-		return r.duties(at)
-	})
-}
-
-func (r *routes) duties(at time.Time) ([]Duty, error) {
-	c := r.Catalog()
-	out := []Duty{}
-	for name, s := range c.Schedules {
-		ro, err := rota.New(s, nil)
-		if err != nil {
-			return nil, errs.Wrap(err, errs.Invalid, "schedule %s cannot be read", name)
-		}
-		d := Duty{Schedule: name, Now: ro.At(at)}
-		if !d.Now.To.IsZero() {
-			d.Next = ro.At(d.Now.To)
-		}
-		out = append(out, d)
-	}
-	slices.SortFunc(out, func(a, b Duty) int {
-		if a.Schedule < b.Schedule {
-			return -1
-		}
-		return 1
-	})
-	return out, nil
+	r.rota()
 }

@@ -43,7 +43,7 @@ func (s *server) alertsPage(r *http.Request) (view, error) {
 	if strings.TrimSpace(d.Match) != "" {
 		match = []string{d.Match}
 	}
-	found, err := s.Detect.Find(r.Context(), f, match, d.Text)
+	found, err := s.Detect.Search(r.Context(), f, match, d.Text)
 	switch {
 	case errs.Is(err, errs.Invalid):
 		d.Problem = errs.Message(err)

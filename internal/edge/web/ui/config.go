@@ -17,7 +17,7 @@ import (
 	"nightkeeper/internal/loop/respond"
 )
 
-// Config is what the pages need. Learn, Prevent, Deploys, Health, Now, Log and Secure are
+// Config is what the pages need. Learn, Prevent, Deploys, Health, Welcome, Now, Log and Secure are
 // optional.
 type Config struct {
 	Catalog   func() *catalog.Catalog
@@ -34,6 +34,7 @@ type Config struct {
 	Changed   func() <-chan struct{} // closed after the next commit that appended a fact
 	Health    func() []HealthLine
 	Auth      Auth
+	Welcome   Welcome // nil: accounts are made elsewhere
 	Now       func() time.Time
 	Log       *slog.Logger
 	Secure    bool // cookies only over TLS
@@ -73,6 +74,14 @@ type TokenInfo struct {
 
 // Scopes are what an API token may be for, the least first.
 var scopes = []string{"read", "intake", "gate", "respond", "admin"}
+
+// Welcome lets somebody with a link set the password of an account.
+type Welcome interface {
+	// Invited returns whose link it is, or an error with code not_found when it was used or has expired.
+	Invited(ctx context.Context, secret string) (name string, err error)
+	// SetPassword uses the link up; a password that is too short is an error with code invalid.
+	SetPassword(ctx context.Context, secret, password string) (name string, err error)
+}
 
 // Auth knows who may come in.
 type Auth interface {

@@ -107,6 +107,8 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /settings/tokens", s.signedIn(s.show(s.createToken)))
 	do("/settings/tokens/{id}/drop", s.doDropToken)
 
+	open("/welcome/{secret}", s.welcomePage)
+	mux.HandleFunc("POST /welcome/{secret}", s.anybody(s.setPassword))
 	open("/login", s.loginPage)
 	mux.HandleFunc("POST /login", s.anybody(s.signIn))
 	mux.HandleFunc("POST /logout", s.anybody(s.signOut))

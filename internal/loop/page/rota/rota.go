@@ -85,6 +85,12 @@ func New(s *catalog.Schedule, made []Override) (*Rota, error) {
 	return r, nil
 }
 
+// Has reports whether a person is named in the schedule or stands in on it.
+func (r *Rota) Has(person string) bool {
+	return slices.Contains(r.schedule.People(), person) ||
+		slices.ContainsFunc(r.overrides, func(o standIn) bool { return slices.Contains(o.people, person) })
+}
+
 // At returns the shift that holds t, with times in the zone of the schedule.
 func (r *Rota) At(t time.Time) Shift {
 	sh := r.at(t)

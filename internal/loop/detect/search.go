@@ -10,7 +10,7 @@ import (
 
 // Matchers and text are looked at alert by alert; mostLooked bounds how many.
 const (
-	findPage   = 1000
+	searchPage   = 1000
 	mostLooked = 20_000
 )
 
@@ -20,9 +20,9 @@ type Found struct {
 	More   AlertID `json:"more,omitempty"` // ask with before set to this for those that are older
 }
 
-// Find returns alerts that a filter selects; match are matchers in Alertmanager's syntax and text is looked for in title,
+// Search returns alerts that a filter selects; match are matchers in Alertmanager's syntax and text is looked for in title,
 // reason and values of labels. A matcher that cannot be read is an error with code invalid.
-func (s *Service) Find(ctx context.Context, f Filter, match []string, text string) (Found, error) {
+func (s *Service) Search(ctx context.Context, f Filter, match []string, text string) (Found, error) {
 	ms, err := catalog.ParseMatchers(match)
 	if err != nil {
 		return Found{}, errs.New(errs.Invalid, "%s", err)
@@ -35,7 +35,7 @@ func (s *Service) Find(ctx context.Context, f Filter, match []string, text strin
 	out := Found{Alerts: []Alert{}}
 	err = s.Store.View(ctx, func(tx Tx) error {
 		for looked := 0; looked < mostLooked; {
-			f.Limit = findPage
+			f.Limit = searchPage
 			if len(ms) == 0 && text == "" {
 				f.Limit = limit + 1
 			}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nightkeeper/internal/app"
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
+)
+
+// newOncallTest sends test messages.
+func newOncallTest(c *client) *cobra.Command {
+	all := false
+	cmd := &cobra.Command{
+		Use: "test [PERSON]", Short: "Send a test message by every contact of a person and say what happened", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all == (len(args) == 1) {
+				return usage(cmd, errors.New("either a person or --all-on-rota"))
+			}
+			in := map[string]string{}
+			if len(args) == 1 {
+				in["person"] = args[0]
+			}
+			patient := *c
+			patient.wait = 5 * time.Minute
+			var out []struct {
+				Person, Channel, Address, Text string
+				OK                             bool
+			}
+			if err := patient.call(cmd.Context(), "POST", "/oncall/test", in, &out); err != nil {
+				return err
+			}
+			bad := 0
+			w := table()
+			if !c.json {
+				fmt.Fprintln(w, "PERSON\tCHANNEL\tADDRESS\tRESULT")
+			}
+			for _, r := range out {
+				result := "accepted: " + r.Text
+				if !r.OK {
+					bad++
+					result = "NOT REACHED: " + r.Text
+				}
+				if !c.json {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Person, r.Channel, r.Address, result)
+				}
+			}
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			if bad > 0 {
+				return exitError{exitFailed, fmt.Errorf("%d of %d contacts do not work", bad, len(out))}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all-on-rota", false, "everybody who is on any schedule")
+	return c.flags(cmd)
+}
+
+// newWebhookKey shows or replaces the key of outgoing webhooks.
+func newWebhookKey(c *client) *cobra.Command {
+	rotate := false
+	cmd := &cobra.Command{
+		Use: "webhook-key", Short: "The key that receivers of webhooks check signatures with", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			method, path := "GET", "/webhook-keys"
+			if rotate {
+				method, path = "POST", "/webhook-keys/rotate"
+			}
+			var k struct {
+				Key           string
+				PreviousUntil time.Time `json:"previous_until"`
+			}
+			if err := c.call(cmd.Context(), method, path, nil, &k); err != nil || c.json {
+				return err
+			}
+			fmt.Println(k.Key)
+			if !k.PreviousUntil.IsZero() {
+				fmt.Fprintf(os.Stderr, "messages are signed with the key before too, until %s\n", k.PreviousUntil.Local().Format(time.DateTime))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&rotate, "rotate", false, "make another key; the one before is good for a day more")
+	return c.flags(cmd)
+}
+
+// checkChannels says what is wrong with a channels file, and which contacts of the catalog it has nothing for.
+func checkChannels(path string, c *catalog.Catalog) (problems []catalog.Problem) {
+	if path == "" {
+		return nil
+	}
+	ch, err := app.ReadChannels(path)
+	if err != nil {
+		return []catalog.Problem{{File: path, Message: errs.Message(err)}}
+	}
+	for _, text := range ch.Unreachable(c, true) {
+		problems = append(problems, catalog.Problem{File: path, Message: "warning: " + text, Warning: true})
+	}
+	return problems
+}

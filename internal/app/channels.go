@@ -1,0 +1,181 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+
+	httpaction "nightkeeper/internal/edge/action/http"
+	"nightkeeper/internal/edge/channel/discord"
+	"nightkeeper/internal/edge/channel/email"
+	"nightkeeper/internal/edge/channel/mattermost"
+	"nightkeeper/internal/edge/channel/ntfy"
+	"nightkeeper/internal/edge/channel/slack"
+	"nightkeeper/internal/edge/channel/teams"
+	"nightkeeper/internal/edge/channel/telegram"
+	"nightkeeper/internal/edge/channel/twilio"
+	"nightkeeper/internal/edge/channel/webhook"
+	"nightkeeper/internal/kit/ask"
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/life"
+	"nightkeeper/internal/kit/secret"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/page"
+)
+
+// Channels are the credentials of the providers by which people are told, as the channels file has them.
+type Channels struct {
+	Slack      *slack.Config      `yaml:"slack"`
+	Ntfy       *ntfy.Config       `yaml:"ntfy"`
+	Discord    *discord.Config    `yaml:"discord"`
+	Mattermost *mattermost.Config `yaml:"mattermost"`
+	Teams      *teams.Config      `yaml:"teams"`
+	Telegram   *telegram.Config   `yaml:"telegram"`
+	Twilio     *twilio.Config     `yaml:"twilio"`
+}
+
+// ReadChannels reads a channels file; an empty path is a file with nothing in it. The error is invalid, names the file and
+// lists every mistake, without any secret.
+func ReadChannels(path string) (c Channels, err error) {
+	if path == "" {
+		return c, nil
+	}
+	b, err := secret.Private(path)
+	if err != nil {
+		return c, errs.New(errs.Invalid, "the channels file cannot be used: %v", err)
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, errs.New(errs.Invalid, "the channels file cannot be used: %s: %s", path, yaml.FormatError(err, false, false))
+	}
+	var mistakes []error
+	for _, s := range c.settings() {
+		for _, m := range s.mistakes {
+			mistakes = append(mistakes, errs.New(errs.Invalid, "%s: %s: %s", path, s.name, m))
+		}
+	}
+	if len(mistakes) > 0 {
+		return c, errs.Wrap(errors.Join(mistakes...), errs.Invalid, "the channels file cannot be used; the first of its mistakes (%d in all): %s", len(mistakes), mistakes[0])
+	}
+	return c, nil
+}
+
+// setting is one channel of the channels file.
+type setting struct {
+	name     string
+	mistakes []string
+	rooms    []string // the only addresses there are; nil: any
+	make     func(a *App) page.Channel
+}
+
+// settings returns the channels that the file has: one line each.
+func (c Channels) settings() (out []setting) {
+	add := func(name string, mistakes, rooms []string, make func(a *App) page.Channel) {
+		out = append(out, setting{name, mistakes, rooms, make})
+	}
+	if x := c.Slack; x != nil {
+		add("slack", x.Check(), nil, func(a *App) page.Channel {
+			return slack.New(*x, a.ask, httpaction.Dialer(a.opts.AllowOutgoing).DialContext)
+		})
+	}
+	if x := c.Ntfy; x != nil {
+		add("ntfy", x.Check(), nil, func(a *App) page.Channel { return ntfy.New(*x, a.ask) })
+	}
+	if x := c.Discord; x != nil {
+		add("discord", x.Check(), names(x.Rooms), func(a *App) page.Channel { return discord.New(*x, a.ask) })
+	}
+	if x := c.Mattermost; x != nil {
+		add("mattermost", x.Check(), names(x.Rooms), func(a *App) page.Channel { return mattermost.New(*x, a.ask) })
+	}
+	if x := c.Teams; x != nil {
+		add("teams", x.Check(), names(x.Rooms), func(a *App) page.Channel { return teams.New(*x, a.ask) })
+	}
+	if x := c.Telegram; x != nil {
+		add("telegram", x.Check(), nil, func(a *App) page.Channel { return telegram.New(*x, a.ask) })
+	}
+	if x := c.Twilio; x != nil {
+		add("sms", x.Check(), nil, func(a *App) page.Channel { return twilio.NewSMS(*x, a.ask) })
+		add("voice", nil, nil, func(a *App) page.Channel { return twilio.NewVoice(*x, a.ask) })
+	}
+	return out
+}
+
+// names returns the names of rooms, never nil.
+func names(rooms map[string]secret.Text) []string {
+	return append([]string{}, slices.Sorted(maps.Keys(rooms))...)
+}
+
+// Unreachable returns the contacts of a catalog that a server with these channels cannot use, each with the reason.
+func (c Channels) Unreachable(cat *catalog.Catalog, mail bool) (out []string) {
+	rooms := map[string][]string{"inbox": nil, "webhook": nil}
+	if mail {
+		rooms["email"] = nil
+	}
+	for _, s := range c.settings() {
+		rooms[s.name] = s.rooms
+	}
+	for _, name := range slices.Sorted(maps.Keys(cat.People)) {
+		for _, contact := range cat.People[name].Contacts {
+			known, ok := rooms[contact.Channel]
+			switch {
+			case !ok:
+				out = append(out, fmt.Sprintf("%s cannot be told by %s: the server has no such channel", name, contact.Channel))
+			case known != nil && !slices.Contains(known, contact.Address):
+				out = append(out, fmt.Sprintf("%s cannot be told by %s: there is no room %q in the channels file", name, contact.Channel, contact.Address))
+			}
+		}
+	}
+	return out
+}
+
+// buildChannels makes every channel that is configured.
+func (a *App) buildChannels() []page.Channel {
+	a.ask = ask.New(httpaction.Transport(a.opts.AllowOutgoing))
+	out := []page.Channel{webhook.New(a.ask, a.keys.all, a.opts.Now)}
+	if a.opts.SMTP.Host != "" {
+		out = append(out, email.New(a.opts.SMTP))
+	}
+	for _, s := range a.opts.channels.settings() {
+		out = append(out, s.make(a))
+	}
+	return out
+}
+
+// warnUnreachable says which contacts of the catalog in force cannot be used.
+func (a *App) warnUnreachable() {
+	for _, text := range a.opts.channels.Unreachable(a.Catalog(), a.opts.SMTP.Host != "") {
+		a.opts.Log.Warn("contact", "problem", text)
+	}
+}
+
+// listeners returns the loops that hear answers.
+func (a *App) listeners() (out []life.Part) {
+	for _, ch := range a.channels {
+		l, ok := ch.(page.Listener)
+		if !ok {
+			continue
+		}
+		take := func(ctx context.Context, x page.Answer) (string, error) {
+			return a.phases.page.Answer(ctx, l.Name(), x)
+		}
+		out = append(out, life.Loop("answers by "+l.Name(), a.opts.Log, func(ctx context.Context) error { return l.Listen(ctx, take) }))
+	}
+	return out
+}
+
+// callbacks returns the handler of what providers call.
+func (a *App) callbacks() http.Handler {
+	mux := http.NewServeMux()
+	for _, ch := range a.channels {
+		if c, ok := ch.(interface{ Callbacks() http.Handler }); ok {
+			mux.Handle("/callbacks/"+ch.Name()+"/", http.StripPrefix("/callbacks/"+ch.Name(), c.Callbacks()))
+		}
+	}
+	return mux
+}

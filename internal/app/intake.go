@@ -1,0 +1,24 @@
+package app
+
+import (
+	"context"
+	"net/http"
+
+	"nightkeeper/internal/edge/intake/alertmanager"
+	"nightkeeper/internal/kit/door"
+)
+
+// intake returns what takes alerts of other systems in, by the path that it is mounted under.
+func (a *App) intake() map[string]http.Handler {
+	d := door.New(door.Config{Who: a.integration, Now: a.opts.Now})
+	p, now, log := a.phases, a.opts.Now, a.opts.Log
+	return map[string]http.Handler{
+		alertmanager.Prefix: alertmanager.New(alertmanager.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Ready: a.ready, Now: now, Log: log, Version: a.opts.Version}),
+	}
+}
+
+// integration says who sends with a token: the name of the token is the name of the integration.
+func (a *App) integration(ctx context.Context, secret string) (door.Caller, error) {
+	u, err := a.auth.Bearer(ctx, secret)
+	return door.Caller{Integration: u.Token, May: u.May}, err
+}
