@@ -10,7 +10,7 @@ import (
 
 // Matchers and text are looked at alert by alert; mostLooked bounds how many.
 const (
-	searchPage   = 1000
+	searchPage = 1000
 	mostLooked = 20_000
 )
 

@@ -12,6 +12,7 @@ import (
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page/rota"
 )
 
 // Why says what decided who was told of an alert, from top to bottom.
@@ -49,7 +50,18 @@ func (s *Service) Why(ctx context.Context, alert detect.AlertID, person string, 
 			return Why{}, err
 		}
 	}
-	return explain(a, p, ns, facts, s.Catalog(), person, now), nil
+	made, err := s.Overrides(ctx, "", now, now.Add(time.Millisecond))
+	if err != nil {
+		return Why{}, fmt.Errorf("read who is on call: %w", err)
+	}
+	return explain(a, p, ns, facts, rotaNow{s.Catalog(), made, now}, person), nil
+}
+
+// rotaNow is what says who is on call at a time.
+type rotaNow struct {
+	*catalog.Catalog
+	made []rota.Override
+	at   time.Time
 }
 
 // lastPage returns the newest page that the facts of a group speak of; nil when there was none.
@@ -69,13 +81,13 @@ func (s *Service) lastPage(ctx context.Context, facts []event.Event) (*Page, []N
 }
 
 // explain puts the decisions about an alert into words.
-func explain(a detect.Alert, p *Page, ns []Notification, facts []event.Event, c *catalog.Catalog, person string, now time.Time) Why {
+func explain(a detect.Alert, p *Page, ns []Notification, facts []event.Event, c rotaNow, person string) Why {
 	w := Why{Alert: a, Page: p, Notifications: ns}
 	add := func(at time.Time, about, format string, args ...any) {
 		w.Reasons = append(w.Reasons, Reason{at, about, fmt.Sprintf(format, args...)})
 	}
 	add(a.FiredAt, "fires", "%s", firesBecause(a))
-	add(time.Time{}, "severity", "%s", severityBecause(a, c))
+	add(time.Time{}, "severity", "%s", severityBecause(a, c.Catalog))
 	switch {
 	case a.Group == "" && len(a.Muted) > 0:
 	case a.GroupReason == "":
@@ -103,7 +115,7 @@ func explain(a detect.Alert, p *Page, ns []Notification, facts []event.Event, c 
 	w.Told = len(told) > 0
 	w.Verdict = verdict(a, p, told)
 	if person != "" {
-		w.Verdict = aboutPerson(a, p, ns, c, person, w.Verdict, now)
+		w.Verdict = aboutPerson(a, p, ns, c, person, w.Verdict)
 	}
 	return w
 }
@@ -173,7 +185,7 @@ func verdict(a detect.Alert, p *Page, told []string) string {
 }
 
 // aboutPerson says why one person was told or was not.
-func aboutPerson(a detect.Alert, p *Page, ns []Notification, c *catalog.Catalog, person, otherwise string, now time.Time) string {
+func aboutPerson(a detect.Alert, p *Page, ns []Notification, c rotaNow, person, otherwise string) string {
 	who := c.People[person]
 	if who == nil {
 		return person + " is not a person of the catalog, so nobody can page them."
@@ -200,7 +212,7 @@ func aboutPerson(a detect.Alert, p *Page, ns []Notification, c *catalog.Catalog,
 		return person + " was not told. " + otherwise
 	}
 	for k, step := range pol.Steps {
-		if !slices.Contains(peopleOf(step, c, now), person) {
+		if !slices.Contains(peopleOf(step, c.Catalog, c.made, c.at), person) {
 			continue
 		}
 		if p.State == Open {

@@ -26,7 +26,9 @@ func TestWhySaysWhoWasToldOrWhyNobodyWas(t *testing.T) {
 		return a
 	}
 	open := &Page{ID: "pg_1", Policy: "default", State: Open, Reason: "no runbook may hold it"}
-	state := func(s State, reason string) *Page { return &Page{ID: "pg_1", Policy: "default", State: s, Reason: reason} }
+	state := func(s State, reason string) *Page {
+		return &Page{ID: "pg_1", Policy: "default", State: s, Reason: reason}
+	}
 	told := []Notification{{Person: "mira", Channel: "email", Delivery: Sent, At: three}, {Person: "mira", Channel: "sms", Delivery: Delivered, At: three}, {Person: "jon", Channel: "sms", Delivery: Failed, Error: "no such number", At: three}}
 	facts := []event.Event{{Kind: KindEscalated, Subject: "pg_1", At: three, Text: "step 1 of default"}, {Kind: KindEscalated, Subject: "pg_other", Text: "another page"}, {Kind: "detect.fired", Subject: "al_1", Text: "fires"}}
 	for _, x := range []struct {
@@ -60,7 +62,7 @@ func TestWhySaysWhoWasToldOrWhyNobodyWas(t *testing.T) {
 		{"she is in no step", fires, open, told, "zoe", "no step of policy default finds them", ""},
 		{"nobody knows him", fires, open, told, "ghost", "not a person of the catalog", ""},
 	} {
-		w := explain(x.alert, x.page, x.ns, facts, c, x.person, three)
+		w := explain(x.alert, x.page, x.ns, facts, rotaNow{c, nil, three}, x.person)
 		if !strings.Contains(w.Verdict, x.verdict) {
 			t.Errorf("%s: %q, want %q", x.name, w.Verdict, x.verdict)
 		}

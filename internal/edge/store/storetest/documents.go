@@ -76,7 +76,9 @@ var authTests = []exercise{
 		missing(w, "an older one", link("h1", 1))
 		same(w, "the newest", read(w, link("h2", 19)), "a")
 		missing(w, "an expired one", link("h2", 20))
-		w.update(func(ctx context.Context, tx *store.Tx) error { return errors.Join(tx.TrimLinks(ctx, at(10)), tx.DropLinks(ctx, "c")) })
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.TrimLinks(ctx, at(10)), tx.DropLinks(ctx, "c"))
+		})
 		missing(w, "a trimmed one", link("h3", 1))
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropLinks(ctx, "a") })
 		missing(w, "a dropped one", link("h2", 1))
