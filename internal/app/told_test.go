@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -237,4 +238,39 @@ func TestButtonOfSlackAcknowledges(t *testing.T) {
 		t.Errorf("changed to %s", m)
 	}
 	noSecret(w)
+}
+
+// The button sends a test message and shows what happened; what is behind an address is not shown.
+func TestButtonThatTestsContacts(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer srv.Close()
+	w := apptest.Start(t, contacts(t, "{channel: webhook, address: '"+srv.URL+"/hunter2'}, {channel: slack, address: U0MIRA}"), nil)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	post := func(path string, form url.Values) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.App.URL()+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return string(b)
+	}
+	post("/login", url.Values{"name": {"admin"}, "password": {"correct horse"}})
+	if page := post("/oncall/contacts/mira", nil); !strings.Contains(page, "accepted") || !strings.Contains(page, "status 200") ||
+		!strings.Contains(page, "channel slack is not configured on this server") || strings.Contains(page, "hunter2") {
+		t.Errorf("%s", page)
+	}
+	if page := post("/oncall/contacts/nobody", nil); !strings.Contains(page, "here is no person nobody in the catalog") {
+		t.Errorf("%s", page)
+	}
 }

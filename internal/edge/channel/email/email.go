@@ -126,7 +126,7 @@ func body(m page.Message) string {
 }
 
 func subject(m page.Message) string {
-	if m.Test {
+	if m.Severity == "" || m.Test {
 		return firstLine(m.Title)
 	}
 	return "[" + string(m.Severity) + "] " + firstLine(m.Title)

@@ -74,8 +74,10 @@ func (c *Channel) Send(ctx context.Context, m page.Message) (string, error) {
 	} else if !isTopic(topic) {
 		return "", errs.New(errs.Invalid, "%.80q is no topic of ntfy", m.Address)
 	}
-	body := map[string]any{"topic": topic, "title": page.Short(m.Title, maxTitle), "message": m.Short(maxMessage), "priority": priority(m.Severity),
-		"tags": []string{"rotating_light"}}
+	body := map[string]any{"topic": topic, "title": page.Short(m.Title, maxTitle), "message": m.Short(maxMessage), "priority": priority(m)}
+	if m.Answerable() {
+		body["tags"] = []string{"rotating_light"}
+	}
 	if m.PageURL != "" {
 		body["click"] = m.PageURL
 	}
@@ -111,9 +113,13 @@ func (c *Channel) Send(ctx context.Context, m page.Message) (string, error) {
 	return "message " + page.Short(sent.ID, 80), nil
 }
 
-// priority returns 5, which sounds through the silence of the night, for what is worst.
-func priority(s detect.Severity) int {
-	if s == detect.SEV1 || s == detect.SEV2 {
+// priority returns 5, which sounds through the silence of the night, for what is worst, and for a test, which shows that it
+// does. What is no page makes no noise.
+func priority(m page.Message) int {
+	switch {
+	case m.Notice:
+		return 3
+	case m.Test, m.Severity == detect.SEV1, m.Severity == detect.SEV2:
 		return 5
 	}
 	return 4

@@ -60,11 +60,17 @@ func TestMessagesOfAllKinds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := c.Send(t.Context(), page.Message{Address: "plain-topic", Title: "You are on call", Notice: true}); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.Requests()[2].JSON(t); n["priority"] != 3.0 || n["tags"] != nil {
+		t.Errorf("a notice wakes: %v", n)
+	}
 	first, second := p.Requests()[0].JSON(t), p.Requests()[1].JSON(t)
 	if len(first["message"].(string)) > maxMessage || first["priority"] != 4.0 || first["topic"] != "plain-topic" {
 		t.Errorf("%v", first)
 	}
-	if second["actions"] != nil || second["click"] != nil {
+	if second["actions"] != nil || second["priority"] != 5.0 || second["click"] != nil {
 		t.Errorf("there is nothing to answer in %v", second)
 	}
 	for _, address := range []string{"", "a b", "a/b", strings.Repeat("a", 65)} {
@@ -72,7 +78,7 @@ func TestMessagesOfAllKinds(t *testing.T) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
-	if len(p.Requests()) != 2 {
+	if len(p.Requests()) != 3 {
 		t.Error("an address that cannot work was tried")
 	}
 }

@@ -31,7 +31,7 @@ func (s *SMS) Send(ctx context.Context, m page.Message) (string, error) {
 	} else {
 		form.Set("From", s.cfg.From)
 	}
-	if at := s.callback("status", m.Notification); at != "" && !m.Test {
+	if at := s.callback("status", m.Notification); at != "" && m.Answerable() {
 		form.Set("StatusCallback", at)
 	}
 	return s.post(ctx, "Messages", form)

@@ -29,7 +29,7 @@ func (v *Voice) Send(ctx context.Context, m page.Message) (string, error) {
 		return "", errs.New(errs.Invalid, "%.40q is not a telephone number such as +4930123456", m.Address)
 	}
 	form := url.Values{"To": {m.Address}, "From": {v.cfg.VoiceFrom}, "Timeout": {ring}, "Twiml": {"<Response>" + v.script(m) + "</Response>"}}
-	if at := v.callback("status", m.Notification); at != "" && !m.Test {
+	if at := v.callback("status", m.Notification); at != "" && m.Answerable() {
 		form.Set("StatusCallback", at)
 	}
 	return v.post(ctx, "Calls", form)

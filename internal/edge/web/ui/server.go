@@ -82,6 +82,8 @@ func (s *server) routes(mux *http.ServeMux) {
 	get("/slos/{name}", s.sloPage)
 
 	get("/oncall", s.oncallPage)
+	get("/oncall/contacts", s.contactsPage)
+	mux.HandleFunc("POST /oncall/contacts/{person}", s.signedIn(s.show(s.checkContacts)))
 	get("/pages/{id}", s.pagePage)
 	do("/pages/{id}/ack", s.doAck)
 	open("/ack/{token}", s.ackPage)
