@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/page"
 )
@@ -104,7 +105,7 @@ func newSilenceAdd(c *client) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := map[string]any{"match": args, "for": lasts, "comment": comment, "maintenance": maintenance}
 			if from != "" || to != "" {
-				in["weekly"] = detect.Weekly{Days: days, From: from, To: to, TimeZone: zone}
+				in["weekly"] = catalog.Hours{Days: days, From: from, To: to, TimeZone: zone}
 			}
 			var s silenceLine
 			if err := c.call(cmd.Context(), "POST", "/silences", in, &s); err != nil || c.json {

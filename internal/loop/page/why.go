@@ -212,7 +212,7 @@ func aboutPerson(a detect.Alert, p *Page, ns []Notification, c rotaNow, person, 
 		return person + " was not told. " + otherwise
 	}
 	for k, step := range pol.Steps {
-		if !slices.Contains(peopleOf(step, c.Catalog, c.made, c.at), person) {
+		if !slices.Contains(peopleOf(*p, step, c.Catalog, c.made, c.at), person) {
 			continue
 		}
 		if p.State == Open {

@@ -63,7 +63,7 @@ type SilenceIn struct {
 	For         string         `json:"for,omitempty" required:"false" doc:"instead of ends_at: how long, such as 2h"`
 	Comment     string         `json:"comment" doc:"why nobody is to be told"`
 	Maintenance bool           `json:"maintenance,omitempty" required:"false" doc:"announced work"`
-	Weekly      *detect.Weekly `json:"weekly,omitempty" required:"false" doc:"only in these windows"`
+	Weekly      *catalog.Hours `json:"weekly,omitempty" required:"false" doc:"only in these windows"`
 }
 
 // SilenceView is a silence with its state.

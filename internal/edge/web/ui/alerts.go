@@ -163,7 +163,7 @@ func (s *server) doSilence(r *http.Request) (string, error) {
 		}
 	}
 	if form.Get("from") != "" || form.Get("to") != "" {
-		x.Weekly = &detect.Weekly{Days: form["day"], From: form.Get("from"), To: form.Get("to"), TimeZone: shellOf(r.Context()).Zone.String()}
+		x.Weekly = &catalog.Hours{Days: form["day"], From: form.Get("from"), To: form.Get("to"), TimeZone: shellOf(r.Context()).Zone.String()}
 	}
 	_, err = s.Detect.Silence(r.Context(), x, actorOf(r), now)
 	return "/silences", err
@@ -200,7 +200,7 @@ func silenceLook(state string) (tone, sign string) {
 // weekdays are the days of the form, in the order of a week.
 var weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
-func weeklyWords(w *detect.Weekly) string {
+func weeklyWords(w *catalog.Hours) string {
 	on := "every day"
 	if len(w.Days) > 0 {
 		on = strings.Join(w.Days, ", ")
