@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"nightkeeper/internal/edge/intake/alertmanager"
+	"nightkeeper/internal/edge/intake/webhook"
 	"nightkeeper/internal/kit/door"
 )
 
@@ -12,7 +13,9 @@ import (
 func (a *App) intake() map[string]http.Handler {
 	d := door.New(door.Config{Who: a.integration, Now: a.opts.Now})
 	p, now, log := a.phases, a.opts.Now, a.opts.Log
+	hooks := webhook.New(webhook.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log})
 	return map[string]http.Handler{
+		webhook.Prefix: hooks, webhook.OnCall: hooks,
 		alertmanager.Prefix: alertmanager.New(alertmanager.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Ready: a.ready, Now: now, Log: log, Version: a.opts.Version}),
 	}
 }

@@ -121,6 +121,7 @@ func (l *loader) check() {
 		}
 	}
 	l.checkAlerting()
+	l.checkIntake()
 	for _, name := range sorted(c.Budgets) {
 		l.checkBudget(c.Budgets[name])
 	}

@@ -103,6 +103,7 @@ func empty() *Catalog {
 		Schedules: map[string]*Schedule{}, Policies: map[string]*EscalationPolicy{}, SLOs: map[string]*SLO{},
 		Budgets: map[string]*BudgetPolicy{}, Experiments: map[string]*Experiment{}, Runbooks: map[string]*Runbook{},
 		AlertRules: map[string]*AlertRule{}, Inhibitions: map[string]*Inhibition{},
+		Integrations: map[string]*Integration{}, Heartbeats: map[string]*Heartbeat{},
 	}
 }
 
@@ -306,6 +307,12 @@ var decoders = map[string]func(l *loader, file string, m Meta, spec ast.Node){
 	"SLO":        func(l *loader, f string, m Meta, n ast.Node) { l.slo(f, m, n) },
 	"AlertRule":  func(l *loader, f string, m Meta, n ast.Node) { l.alertRule(f, m, n) },
 	"Inhibition": func(l *loader, f string, m Meta, n ast.Node) { l.inhibition(f, m, n) },
+	"Integration": func(l *loader, f string, m Meta, n ast.Node) {
+		read(l, f, n, l.cat.Integrations, &Integration{Meta: m}, m)
+	},
+	"Heartbeat": func(l *loader, f string, m Meta, n ast.Node) {
+		read(l, f, n, l.cat.Heartbeats, &Heartbeat{Meta: m, Grace: Duration(time.Minute)}, m)
+	},
 }
 
 func kinds() []string { return slices.Sorted(maps.Keys(decoders)) }

@@ -196,19 +196,21 @@ type Document struct {
 
 // Catalog is everything declared. It never changes; maps are by name.
 type Catalog struct {
-	Services    map[string]*Service
-	Teams       map[string]*Team
-	People      map[string]*Person
-	Schedules   map[string]*Schedule
-	Policies    map[string]*EscalationPolicy
-	SLOs        map[string]*SLO
-	Budgets     map[string]*BudgetPolicy
-	Experiments map[string]*Experiment
-	Runbooks    map[string]*Runbook
-	AlertRules  map[string]*AlertRule
-	Inhibitions map[string]*Inhibition
-	Documents   []Document
-	Hash        string // SHA-256 over all files, in hex
+	Services     map[string]*Service
+	Teams        map[string]*Team
+	People       map[string]*Person
+	Schedules    map[string]*Schedule
+	Policies     map[string]*EscalationPolicy
+	SLOs         map[string]*SLO
+	Budgets      map[string]*BudgetPolicy
+	Experiments  map[string]*Experiment
+	Runbooks     map[string]*Runbook
+	AlertRules   map[string]*AlertRule
+	Inhibitions  map[string]*Inhibition
+	Integrations map[string]*Integration
+	Heartbeats   map[string]*Heartbeat
+	Documents    []Document
+	Hash         string // SHA-256 over all files, in hex
 }
 
 // PolicyFor returns the escalation policy of a service: its own, its team's, or the only one there is.

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/loop/detect"
@@ -17,14 +14,6 @@ import (
 
 // resolveTimeout is when an alert without an end is over unless it is sent again.
 const resolveTimeout = 5 * time.Minute
-
-// Limits of one alert.
-const (
-	maxLabels = 128
-	maxName   = 256
-	maxValue  = 8 << 10
-	maxText   = 64 << 10 // of an annotation
-)
 
 // postable is an alert as clients send it.
 type postable struct {
@@ -93,58 +82,11 @@ func (p *postable) incoming(integration string, now time.Time) (detect.Incoming,
 	case len(p.Labels) == 0:
 		return detect.Incoming{}, errors.New("at least one label pair required")
 	}
-	if err := check("label", p.Labels, maxValue); err != nil {
-		return detect.Incoming{}, err
-	}
-	if err := check("annotation", p.Annotations, maxText); err != nil {
+	if err := door.Check("", p.Labels, p.Annotations); err != nil {
 		return detect.Incoming{}, err
 	}
 	return detect.Incoming{
-		Source: "alertmanager", Integration: integration, Key: fingerprint(p.Labels), Labels: p.Labels, Annotations: p.Annotations,
-		URL: link(p.GeneratorURL), StartsAt: starts, EndsAt: ends,
+		Source: "alertmanager", Integration: integration, Key: door.Fingerprint(p.Labels), Labels: p.Labels, Annotations: p.Annotations,
+		URL: door.Link(p.GeneratorURL), StartsAt: starts, EndsAt: ends,
 	}, nil
-}
-
-func check(what string, set map[string]string, longest int) error {
-	if len(set) > maxLabels {
-		return fmt.Errorf("an alert has %d %ss; send at most %d", len(set), what, maxLabels)
-	}
-	for name, value := range set {
-		switch {
-		case name == "" || !utf8.ValidString(name):
-			return fmt.Errorf("invalid %s set: invalid name %q", what, name)
-		case len(name) > maxName:
-			return fmt.Errorf("the name of %s %.40q is longer than %d bytes", what, name, maxName)
-		case !utf8.ValidString(value):
-			return fmt.Errorf("invalid %s set: invalid value %q", what, value)
-		case len(value) > longest:
-			return fmt.Errorf("the value of %s %.40q is longer than %d bytes", what, name, longest)
-		}
-	}
-	return nil
-}
-
-// link keeps an address that a browser may open.
-func link(u string) string {
-	if strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") {
-		return u
-	}
-	return ""
-}
-
-// fingerprint is what Prometheus and Alertmanager know a label set by: FNV-1a of names and values in order, each followed
-// by a byte that no text has.
-func fingerprint(labels map[string]string) string {
-	h := uint64(14695981039346656037)
-	add := func(s string) {
-		for i := range len(s) {
-			h = (h ^ uint64(s[i])) * 1099511628211
-		}
-		h = (h ^ 255) * 1099511628211
-	}
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		add(name)
-		add(labels[name])
-	}
-	return fmt.Sprintf("%016x", h)
 }

@@ -117,7 +117,7 @@ func (s *server) list(r *http.Request) ([]gettable, error) {
 
 func gettableOf(a detect.Alert, receiver string, m detect.Muters, now time.Time) gettable {
 	g := gettable{
-		Labels: orEmpty(a.Labels), Annotations: orEmpty(a.Annotations), GeneratorURL: a.URL, Fingerprint: fingerprint(a.Labels),
+		Labels: orEmpty(a.Labels), Annotations: orEmpty(a.Annotations), GeneratorURL: a.URL, Fingerprint: door.Fingerprint(a.Labels),
 		StartsAt: stamp(latest(a.StartsAt, a.FiredAt)), UpdatedAt: stamp(latest(a.UpdatedAt, a.FiredAt)), EndsAt: stamp(latest(a.EndsAt, now.Add(resolveTimeout))),
 		Receivers: []reference{{receiver}}, Status: status{"active", []string{}, []string{}, []string{}}, group: a.Group,
 	}
@@ -125,7 +125,7 @@ func gettableOf(a detect.Alert, receiver string, m detect.Muters, now time.Time)
 		g.Status.SilencedBy = append(g.Status.SilencedBy, string(id))
 	}
 	for _, x := range m.Inhibitors {
-		g.Status.InhibitedBy = append(g.Status.InhibitedBy, fingerprint(x.Labels))
+		g.Status.InhibitedBy = append(g.Status.InhibitedBy, door.Fingerprint(x.Labels))
 	}
 	if len(m.Silences)+len(m.Inhibitors) > 0 {
 		g.Status.State = "suppressed"

@@ -121,6 +121,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /x/red/{service}", s.signedIn(s.redData))
 	mux.HandleFunc("GET /x/map", s.signedIn(s.mapData))
 	mux.Handle("GET /static/", s.assets)
+	mux.HandleFunc("GET /push-worker.js", s.pushWorker)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.assets.url("icon.svg"), http.StatusFound)
 	})

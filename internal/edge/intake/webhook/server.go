@@ -1,0 +1,129 @@
+package webhook
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nightkeeper/internal/kit/door"
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+)
+
+// Paths where the handler is mounted: our own, and those of Grafana OnCall.
+const (
+	Prefix = "/intake/"
+	OnCall = "/integrations/v1/"
+)
+
+// Config is what the handler needs. All fields are required.
+type Config struct {
+	Door    *door.Door
+	Detect  *detect.Service
+	Catalog func() *catalog.Catalog
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// format reads a body. An error says what is wrong with it; no alerts and no error is a message that needs nothing done.
+type format func(s *server, q request) ([]detect.Incoming, error)
+
+// request is what a format reads.
+type request struct {
+	integration string
+	header      http.Header
+	body        []byte
+	now         time.Time
+}
+
+// formats by the name in the address.
+var formats = map[string]format{"alertmanager": alertmanager, "grafana": alertmanager, "datadog": datadog, "cloudwatch": cloudwatch, "webhook": generic}
+
+// onCallFormats by the name that Grafana OnCall gives an integration's type.
+var onCallFormats = map[string]format{"alertmanager": alertmanager, "grafana_alerting": alertmanager, "webhook": generic, "formatted_webhook": generic}
+
+type server struct{ Config }
+
+// New returns the handler of everything under Prefix and OnCall.
+func New(c Config) http.Handler {
+	s := &server{c}
+	mux := http.NewServeMux()
+	// Clients that cannot send a header have the token in the address.
+	mux.HandleFunc("POST "+Prefix+"{format}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, formats, door.Secret(r)) })
+	mux.HandleFunc("POST "+Prefix+"{format}/{token}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, formats, r.PathValue("token")) })
+	mux.HandleFunc("POST "+OnCall+"{format}/{token}/{$}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, onCallFormats, r.PathValue("token")) })
+	return mux
+}
+
+func (s *server) serve(w http.ResponseWriter, r *http.Request, known map[string]format, secret string) {
+	said, err := s.take(w, r, known, secret)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, said)
+}
+
+func (s *server) take(w http.ResponseWriter, r *http.Request, known map[string]format, secret string) (string, error) {
+	read := known[r.PathValue("format")]
+	if read == nil {
+		return "", errs.New(errs.NotFound, "%.40q is not taken here; there are %s", r.PathValue("format"), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+	}
+	v, err := s.Door.Enter(w, r, secret)
+	if err != nil {
+		return "", err
+	}
+	defer v.Leave()
+	body, err := v.Body()
+	if err != nil {
+		return "", err
+	}
+	now := s.Now()
+	ins, err := read(s, request{v.Integration, r.Header, body, now})
+	if err != nil {
+		return "", err
+	}
+	if err := v.Take(len(ins)); err != nil {
+		return "", err
+	}
+	for i := range ins {
+		if ins[i].Integration, err = v.Integration, door.Check(ins[i].Key, ins[i].Labels, ins[i].Annotations); err != nil {
+			return "", err
+		}
+	}
+	if _, err := s.Detect.Receive(v.Context(), ins, now); err != nil {
+		return "", err
+	}
+	return "Ok.", nil
+}
+
+// refuse answers with an error in one line. Too much is 503: Alertmanager's webhook gives up on 429.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := door.StatusOf(err)
+	switch status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="nightkeeper"`) // SNS sends its password only when it is asked
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(errs.WaitOf(err)/time.Second))))
+	case http.StatusInternalServerError:
+		s.Log.Error("webhook could not be taken", "format", r.PathValue("format"), "error", err)
+	}
+	http.Error(w, errs.Message(err), status)
+}
+
+func invalid(text string, args ...any) error { return errs.New(errs.Invalid, text, args...) }
+
+// over is the end of an alert whose source says that it is over.
+func over(at, now time.Time) time.Time {
+	if at.IsZero() || at.After(now) {
+		return now
+	}
+	return at
+}
