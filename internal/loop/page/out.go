@@ -10,6 +10,8 @@ const (
 	KindFailed    = "page.failed"    // a notification could not be delivered
 	KindChecked   = "page.checked"   // a test message was sent by a contact of a person
 	KindAcked     = "page.acked"
+	KindReopened  = "page.reopened"  // acknowledged, and not resolved in time: people are told again
+	KindUnneeded  = "page.unneeded"  // a message that waited its turn was not sent: the page was taken before
 	KindExhausted = "page.exhausted" // nobody answered in any loop
 	KindRaised    = "page.raised"
 	KindResolved  = "page.resolved"

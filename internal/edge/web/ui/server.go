@@ -64,6 +64,12 @@ func (s *server) routes(mux *http.ServeMux) {
 	do("/incidents/{id}/resolve", s.doResolve)
 	do("/incidents/{id}/run", s.doStartRun)
 
+	get("/alerts", s.alertsPage)
+	get("/alerts/{id}", s.alertPage)
+	get("/silences", s.silencesPage)
+	do("/silences", s.doSilence)
+	do("/silences/{id}/end", s.doUnsilence)
+
 	get("/map", s.mapPage)
 	get("/services", s.servicesPage)
 	get("/services/{name}", s.servicePage)
