@@ -13,6 +13,7 @@ import (
 
 	httpaction "nightkeeper/internal/edge/action/http"
 	"nightkeeper/internal/edge/auth"
+	"nightkeeper/internal/edge/channel/webpush"
 	"nightkeeper/internal/edge/intake/otlp"
 	"nightkeeper/internal/edge/store"
 	"nightkeeper/internal/edge/telemetry"
@@ -47,9 +48,11 @@ type App struct {
 	action *httpaction.Action
 	ask    *ask.Client // of channels
 	keys   *webhookKeys
-	otlp   *otlp.Server
-	web    *web.Server
-	phases phases
+
+	pushKey webpush.Key
+	otlp    *otlp.Server
+	web     *web.Server
+	phases  phases
 
 	channels []page.Channel
 	swept    atomic.Bool // whether faults of an earlier life are gone
@@ -177,6 +180,9 @@ func (a *App) openStore(ctx context.Context) error {
 		return fmt.Errorf("signing key: %w", err)
 	}
 	a.key = []byte(key)
+	if a.pushKey, err = openPushKey(ctx, db); err != nil {
+		return err
+	}
 	a.keys, err = openWebhookKeys(ctx, db, a.subkey("webhook"), a.opts.Now)
 	return err
 }

@@ -22,6 +22,8 @@ import (
 	"nightkeeper/internal/edge/channel/telegram"
 	"nightkeeper/internal/edge/channel/twilio"
 	"nightkeeper/internal/edge/channel/webhook"
+	"nightkeeper/internal/edge/channel/webpush"
+	"nightkeeper/internal/edge/store"
 	"nightkeeper/internal/kit/ask"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/life"
@@ -39,6 +41,7 @@ type Channels struct {
 	Teams      *teams.Config      `yaml:"teams"`
 	Telegram   *telegram.Config   `yaml:"telegram"`
 	Twilio     *twilio.Config     `yaml:"twilio"`
+	WebPush    *webpush.Config    `yaml:"webpush"`
 }
 
 // ReadChannels reads a channels file; an empty path is a file with nothing in it. The error is invalid, names the file and
@@ -103,7 +106,46 @@ func (c Channels) settings() (out []setting) {
 		add("sms", x.Check(), nil, func(a *App) page.Channel { return twilio.NewSMS(*x, a.ask) })
 		add("voice", nil, nil, func(a *App) page.Channel { return twilio.NewVoice(*x, a.ask) })
 	}
+	if x := c.WebPush; x != nil {
+		add("webpush", x.Check(), nil, func(a *App) page.Channel { return webpush.New(*x, a.pushKey, devices{a.db.Page()}, a.ask, a.opts.Now) })
+	}
 	return out
+}
+
+// devices are where web push sends to.
+type devices struct{ store page.Store }
+
+func (d devices) Devices(ctx context.Context, person string) (out []page.Device, err error) {
+	err = d.store.View(ctx, func(tx page.Tx) error {
+		out, err = tx.Devices(ctx, person)
+		return err
+	})
+	return out, err
+}
+
+func (d devices) DropDevice(ctx context.Context, endpoint string) error {
+	return d.store.Update(ctx, func(tx page.Tx) error { return tx.DropDevice(ctx, endpoint) })
+}
+
+// openPushKey reads the key of web push, which is made at the first start.
+func openPushKey(ctx context.Context, db *store.DB) (webpush.Key, error) {
+	fresh, err := webpush.NewKey()
+	if err != nil {
+		return webpush.Key{}, err
+	}
+	text, err := db.Secret(ctx, "webpush-key", fresh)
+	if err != nil {
+		return webpush.Key{}, fmt.Errorf("key of web push: %w", err)
+	}
+	return webpush.ReadKey(text)
+}
+
+// pushPublic returns what browsers need, "" when web push is not configured.
+func (a *App) pushPublic() string {
+	if a.opts.channels.WebPush == nil {
+		return ""
+	}
+	return a.pushKey.Public
 }
 
 // names returns the names of rooms, never nil.

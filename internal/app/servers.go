@@ -52,7 +52,7 @@ func (a *App) intakeToken(token string) error {
 func (a *App) startWeb(ctx context.Context) error {
 	p := a.phases
 	handler := api.New(api.Config{
-		WebhookKeys: a.keys.get, RotateWebhookKey: a.keys.rotate,
+		PushKey: a.pushPublic(), WebhookKeys: a.keys.get, RotateWebhookKey: a.keys.rotate,
 		Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Detect: p.detect, Page: p.page, Respond: p.respond, Remediate: p.remediate,
 		Learn: p.learn, Prevent: p.prevent, Deploys: a.db.Deploys, Deploy: a.recordDeploy, Events: a.db.Events, Changed: a.db.Changed,
 		Status: a.status, Accounts: accountAPI{a}, Who: a.who, Now: a.opts.Now, Log: a.opts.Log, Version: a.opts.Version,

@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -272,5 +275,43 @@ func TestButtonThatTestsContacts(t *testing.T) {
 	}
 	if page := post("/oncall/contacts/nobody", nil); !strings.Contains(page, "here is no person nobody in the catalog") {
 		t.Errorf("%s", page)
+	}
+}
+
+// A browser that allowed it gets the page, encrypted to it alone.
+func TestPushToABrowser(t *testing.T) {
+	pushes := make(chan http.Header, 99)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(b), "checkout") {
+			t.Error("the push service can read the message")
+		}
+		pushes <- r.Header
+		w.WriteHeader(http.StatusCreated)
+	}))
+	defer srv.Close()
+	files := contacts(t, "{channel: webpush}")
+	files["shop.yaml"] = strings.ReplaceAll(files["shop.yaml"], "mira", "admin") // who is signed in is a person of the catalog
+	w := apptest.Start(t, files, withChannels(t, "webpush: {subject: 'mailto:ops@example.org'}\n"))
+	private, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := base64.RawURLEncoding.EncodeToString
+	device := map[string]any{"endpoint": srv.URL + "/1", "name": "phone", "keys": map[string]string{"p256dh": text(private.PublicKey().Bytes()), "auth": text(make([]byte, 16))}}
+	post[any](w, "/api/v1/push/devices", device)
+	checked := post[[]page.Checked](w, "/api/v1/oncall/test", map[string]string{"person": "admin"})
+	if len(checked) != 1 || !checked[0].OK || checked[0].Text != "accepted for 1 of 1 devices" {
+		t.Errorf("%+v", checked)
+	}
+	key := apptest.Get[map[string]string](w.API, "/api/v1/push/key")["key"]
+	if h := <-pushes; !strings.HasSuffix(h.Get("Authorization"), ", k="+key) {
+		t.Errorf("authorization %q, key %q", h.Get("Authorization"), key)
+	}
+	w.Outage("checkout")
+	w.API.AwaitWhere(page.KindNotified, 0, func(e event.Event) bool { return e.Text == "admin was told by webpush" })
+	post[any](w, "/api/v1/push/devices/drop", device)
+	if checked := post[[]page.Checked](w, "/api/v1/oncall/test", map[string]string{"person": "admin"}); checked[0].OK || !strings.Contains(checked[0].Text, "on no device") {
+		t.Errorf("%+v", checked)
 	}
 }

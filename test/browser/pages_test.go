@@ -31,6 +31,7 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 	for _, p := range []struct{ path, name string }{
 		{"/", "now"},
 		{"/incidents", "incidents"},
+		{"/alerts", "alerts-of-slos"},
 		{"/incidents/" + id, "room"},
 		{"/incidents/INC-1", "room-resolved"},
 		{"/map", "map"},

@@ -186,7 +186,7 @@ func newWorld(t testing.TB) *world {
 	}
 	deploys := func(context.Context, time.Time) ([]observe.Deploy, error) { return w.deploys, nil }
 	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: cat, Related: related, At: func(a string) string { return a }, Log: log})
-	w.page = page.New(page.Config{Store: db.Page(), Catalog: cat, BaseURL: func() string { return "http://nightkeeper.example" }, Key: []byte("0123456789abcdef"), Now: now, Log: log})
+	w.page = page.New(page.Config{Store: db.Page(), Alert: w.detect.Alert, Events: db.Events, Catalog: cat, BaseURL: func() string { return "http://nightkeeper.example" }, Key: []byte("0123456789abcdef"), Now: now, Log: log})
 	w.respond = respond.New(respond.Config{Store: db.Respond(), Catalog: cat, Graph: w.graph, Telemetry: w.engine, Deploys: deploys, Now: now, Log: log})
 	w.remediate = remediate.New(remediate.Config{
 		Store: db.Remediate(), Catalog: cat, Respond: w.respond, Engine: script.Local{}, HTTP: target{}, Telemetry: w.engine, Graph: w.graph,

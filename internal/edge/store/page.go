@@ -70,3 +70,23 @@ func (t *Tx) SaveNotification(ctx context.Context, n page.Notification) error {
 	return t.exec(ctx, `insert into notifications (id, page, person, at, doc) values ($1,$2,$3,$4,$5)
 		on conflict (id) do update set doc = excluded.doc`, string(n.ID), string(n.Page), n.Person, micros(n.At), d)
 }
+
+// Devices returns the devices of a person, the oldest first.
+func (t *Tx) Devices(ctx context.Context, person string) ([]page.Device, error) {
+	return many[page.Device](ctx, t, "select doc from devices where person = $1 order by at, endpoint", person)
+}
+
+// SaveDevice writes a device.
+func (t *Tx) SaveDevice(ctx context.Context, d page.Device) error {
+	b, err := doc(d)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `insert into devices (endpoint, person, at, doc) values ($1,$2,$3,$4)
+		on conflict (endpoint) do update set person = excluded.person, at = excluded.at, doc = excluded.doc`, d.Endpoint, d.Person, micros(d.At), b)
+}
+
+// DropDevice forgets a device.
+func (t *Tx) DropDevice(ctx context.Context, endpoint string) error {
+	return t.exec(ctx, "delete from devices where endpoint = $1", endpoint)
+}

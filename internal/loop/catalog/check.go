@@ -101,6 +101,8 @@ func (l *loader) check() {
 		}
 		l.ref("Team", name, "$.spec.escalationPolicy", "EscalationPolicy", t.EscalationPolicy)
 		l.ref("Team", name, "$.spec.manager", "Person", t.Manager)
+		l.ref("Team", name, "$.spec.onCall", "Schedule", t.OnCall)
+		l.ref("Team", name, "$.spec.backup", "Schedule", t.Backup)
 	}
 	for _, name := range sorted(c.People) {
 		l.checkPerson(c.People[name])
@@ -111,6 +113,7 @@ func (l *loader) check() {
 	for _, name := range sorted(c.Policies) {
 		l.checkPolicy(c.Policies[name])
 	}
+	l.usualPolicies()
 	for _, name := range sorted(c.SLOs) {
 		l.ref("SLO", name, "$.spec.service", "Service", c.SLOs[name].Service)
 		if c.SLOs[name].Service == "" {
@@ -220,6 +223,7 @@ func (l *loader) checkPerson(p *Person) {
 	if len(p.Contacts) == 0 {
 		l.at("Person", p.Name, "$.spec", "no contacts: %s can only be reached by the inbox on the page", p.Name).Warning = true
 	}
+	l.checkNotify(p)
 	for i, c := range p.Contacts {
 		where := fmt.Sprintf("$.spec.contacts[%d]", i)
 		l.oneOf("Person", p.Name, where+".channel", "channel", c.Channel, Channels()...)
@@ -239,6 +243,7 @@ func (l *loader) checkPerson(p *Person) {
 }
 
 func (l *loader) checkPolicy(p *EscalationPolicy) {
+	l.checkReach(p)
 	if len(p.Steps) == 0 {
 		l.at("EscalationPolicy", p.Name, "$.spec", "steps is empty: nobody would be paged")
 	}
@@ -261,9 +266,13 @@ func (l *loader) checkPolicy(p *EscalationPolicy) {
 		}
 		for j, t := range st.Targets {
 			tw := fmt.Sprintf("%s.targets[%d]", where, j)
-			if n := count(t.Person, t.Schedule, t.Team); n != 1 {
-				l.at("EscalationPolicy", p.Name, tw, "a target is exactly one of person, schedule and team; this has %d", n)
+			if n := count(t.Person, t.Schedule, t.Team, t.Role); n != 1 {
+				l.at("EscalationPolicy", p.Name, tw, "a target is exactly one of person, schedule, team and role; this has %d", n)
 			}
+			if t.Role != "" {
+				l.oneOf("EscalationPolicy", p.Name, tw+".role", "role", t.Role, RoleManager)
+			}
+			l.severityList("EscalationPolicy", p.Name, tw+".severities", t.Severities)
 			l.ref("EscalationPolicy", p.Name, tw+".person", "Person", t.Person)
 			l.ref("EscalationPolicy", p.Name, tw+".schedule", "Schedule", t.Schedule)
 			l.ref("EscalationPolicy", p.Name, tw+".team", "Team", t.Team)

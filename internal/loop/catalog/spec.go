@@ -51,6 +51,8 @@ type Team struct {
 	Members          []string `yaml:"members"`
 	EscalationPolicy string   `yaml:"escalationPolicy"`
 	Manager          string   `yaml:"manager"`
+	OnCall           string   `yaml:"onCall"` // schedule; without an escalationPolicy the usual one is made of it
+	Backup           string   `yaml:"backup"` // schedule
 }
 
 // Contact is one way to reach a person.
@@ -62,15 +64,19 @@ type Contact struct {
 // Person can be paged.
 type Person struct {
 	Meta     `yaml:"-"`
-	TimeZone string    `yaml:"timeZone"`
-	Contacts []Contact `yaml:"contacts"`
+	TimeZone string       `yaml:"timeZone"`
+	Contacts []Contact    `yaml:"contacts"`
+	Notify   []NotifyRule `yaml:"notify"` // by which contact, how long after the page; empty: by all at once
 }
 
-// Target is somebody to page: exactly one field is set.
+// Target is somebody to page: exactly one of person, schedule, team and role is set.
 type Target struct {
 	Person   string `yaml:"person"`
 	Schedule string `yaml:"schedule"`
 	Team     string `yaml:"team"`
+	Role     string `yaml:"role"` // manager: of the team that owns the service
+
+	Severities []string `yaml:"severities"` // only for pages of these; empty means all
 }
 
 // Step is one rung of an escalation policy: it is taken After the step before it when nobody has acknowledged.
@@ -85,6 +91,9 @@ type EscalationPolicy struct {
 	Steps []Step              `yaml:"steps"`
 	Loops int                 `yaml:"loops"` // how often the steps are taken in all; default 3
 	Hold  map[string]Duration `yaml:"hold"`  // per severity; default 2m
+
+	AckTimeout   Duration      `yaml:"ackTimeout"` // an acknowledged page that is not resolved by then opens again; 0 means never
+	SupportHours *SupportHours `yaml:"supportHours"`
 }
 
 // DefaultHold is how long a page waits for a low-risk runbook when the policy does not say.

@@ -69,8 +69,8 @@ func TestOutsideAlertFiresRepeatsAndResolves(t *testing.T) {
 	if as := w.alerts(true); len(as) != 0 {
 		t.Errorf("nobody repeated it, and it still fires: %+v", as)
 	}
-	if all := w.alerts(false); !slices.ContainsFunc(all, func(a detect.Alert) bool { return strings.Contains(a.Resolution, "has not repeated it since") }) {
-		t.Errorf("%+v", all)
+	if !slices.ContainsFunc(w.alerts(false), func(a detect.Alert) bool { return strings.Contains(a.Resolution, "has not repeated it since") }) {
+		t.Errorf("nobody says why it is over: %+v", w.alerts(false))
 	}
 	if calm := w.kinds(detect.KindGroupCalm); len(calm) != 2 {
 		t.Errorf("%d groups became calm, want 2", len(calm))
@@ -252,5 +252,41 @@ func TestWhatWasTakenInSurvivesARestart(t *testing.T) {
 	}
 	if got, err := w.s.SilenceOf(w.t.Context(), x.ID); err != nil || got.Comment != "planned" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSearchSelectsByLabelsAndText(t *testing.T) {
+	w := newWorld(t)
+	for i := range 7 {
+		w.now = w.now.Add(time.Second)
+		w.receive(in(fmt.Sprint("host-", i), "service", []string{"web", "db"}[i%2], "team", "x"))
+	}
+	f := func(what, want string, filter detect.Filter, match []string, text string) detect.Found {
+		t.Helper()
+		got, err := w.s.Search(t.Context(), filter, match, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, a := range got.Alerts {
+			keys = append(keys, strings.TrimPrefix(a.Key, "host-"))
+		}
+		if s := strings.Join(keys, ""); s != want {
+			t.Errorf("%s: %s, want %s", what, s, want)
+		}
+		return got
+	}
+	f("all, the newest first", "6543210", detect.Filter{}, nil, "")
+	f("by a matcher", "531", detect.Filter{}, []string{`service="db"`}, "")
+	f("by text", "4", detect.Filter{}, nil, "HOST-4")
+	f("by the value of a label", "531", detect.Filter{}, nil, "db")
+	first := f("two of them", "65", detect.Filter{Limit: 2}, nil, "")
+	f("those before", "43", detect.Filter{Limit: 2, Before: first.More}, nil, "")
+	some := f("two by a matcher", "53", detect.Filter{Limit: 2}, []string{`service="db"`}, "")
+	if last := f("the rest", "1", detect.Filter{Limit: 2, Before: some.More}, []string{`service="db"`}, ""); last.More != "" {
+		t.Error("more after the last")
+	}
+	if _, err := w.s.Search(t.Context(), detect.Filter{}, []string{"team~x"}, ""); !errs.Is(err, errs.Invalid) {
+		t.Errorf("a matcher that is none: %v", err)
 	}
 }

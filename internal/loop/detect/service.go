@@ -423,6 +423,15 @@ func (s *Service) Alerts(ctx context.Context, group GroupID, firing bool) (out [
 	return out, err
 }
 
+// Alert returns an alert, or an error with code not_found.
+func (s *Service) Alert(ctx context.Context, id AlertID) (a Alert, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		a, err = tx.Alert(ctx, id)
+		return err
+	})
+	return a, err
+}
+
 // Status is an SLO with its budget and what its rules see.
 type Status struct {
 	SLO      *catalog.SLO  `json:"slo"`

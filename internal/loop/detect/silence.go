@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +22,7 @@ type Silence struct {
 	Match       []string          `json:"match"` // matchers in Alertmanager's syntax; all must hold
 	StartsAt    time.Time         `json:"starts_at"`
 	EndsAt      time.Time         `json:"ends_at"`
-	Weekly      *Weekly           `json:"weekly,omitempty"`
+	Weekly      *catalog.Hours    `json:"weekly,omitempty"`
 	Maintenance bool              `json:"maintenance,omitempty"` // announced work, told apart in reports
 	CreatedBy   string            `json:"created_by"`
 	Comment     string            `json:"comment"`
@@ -34,18 +33,6 @@ type Silence struct {
 
 	matchers labels.Matchers
 }
-
-// Weekly limits a silence to a window of the day on some days of the week. A window that ends at or before its start
-// passes midnight and belongs to the day on which it starts.
-type Weekly struct {
-	Days     []string `json:"days"` // mon to sun; empty means every day
-	From     string   `json:"from"` // local time of day, such as 22:00
-	To       string   `json:"to"`
-	TimeZone string   `json:"time_zone"` // default UTC
-}
-
-// days are how weekdays are written.
-var days = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 // longest is how long a silence may last: who needs more wants a rule.
 const longest = 366 * 24 * time.Hour
@@ -77,7 +64,7 @@ func (s Silence) check(now time.Time) (Silence, error) {
 		return bad("comment is missing: say why nobody is to be told")
 	}
 	if s.Weekly != nil {
-		if _, err := s.Weekly.read(); err != nil {
+		if err := s.Weekly.Check(); err != nil {
 			return bad("%s", err)
 		}
 	}
@@ -89,75 +76,12 @@ func matchesAnything(ms labels.Matchers) bool {
 	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !m.Matches("") })
 }
 
-// window is a Weekly that was read.
-type window struct {
-	days     [7]bool
-	from, to time.Duration // since midnight, as clocks show it
-	loc      *time.Location
-}
-
-func (w *Weekly) read() (window, error) {
-	var out window
-	loc, err := time.LoadLocation(cmp.Or(w.TimeZone, "UTC"))
-	if err != nil || w.TimeZone == "Local" {
-		return out, fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Berlin", w.TimeZone)
-	}
-	out.loc = loc
-	for i, name := range days {
-		out.days[i] = len(w.Days) == 0 || slices.Contains(w.Days, name)
-	}
-	for _, d := range w.Days {
-		if !slices.Contains(days, d) {
-			return out, fmt.Errorf("%q is not a day; write mon, tue, wed, thu, fri, sat or sun", d)
-		}
-	}
-	for _, p := range []struct {
-		text string
-		into *time.Duration
-	}{{w.From, &out.from}, {w.To, &out.to}} {
-		t, err := time.Parse("15:04", p.text)
-		if err != nil {
-			return out, fmt.Errorf("%q is not a time of day; write it as 22:00", p.text)
-		}
-		*p.into = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
-	}
-	return out, nil
-}
-
-// at is an instant of a day: the clock's time on the date of d, plus days.
-func (w window) at(d time.Time, plus int, clock time.Duration) time.Time {
-	return time.Date(d.Year(), d.Month(), d.Day()+plus, 0, int(clock/time.Minute), 0, 0, w.loc)
-}
-
-// around returns the windows that begin yesterday to in eight days, in order.
-func (w window) around(now time.Time) [][2]time.Time {
-	local := now.In(w.loc)
-	var out [][2]time.Time
-	for plus := -1; plus <= 8; plus++ {
-		from, over := w.at(local, plus, w.from), 0
-		if w.to <= w.from {
-			over = 1
-		}
-		if w.days[from.Weekday()] {
-			out = append(out, [2]time.Time{from, w.at(local, plus+over, w.to)})
-		}
-	}
-	return out
-}
-
 // Active reports whether the silence mutes at now.
 func (s Silence) Active(now time.Time) bool {
 	if now.Before(s.StartsAt) || !now.Before(s.EndsAt) {
 		return false
 	}
-	if s.Weekly == nil {
-		return true
-	}
-	w, err := s.Weekly.read()
-	if err != nil {
-		return false // a silence that cannot be read mutes nobody
-	}
-	return slices.ContainsFunc(w.around(now), func(p [2]time.Time) bool { return !now.Before(p[0]) && now.Before(p[1]) })
+	return s.Weekly == nil || s.Weekly.Contains(now)
 }
 
 // NextChange returns when the silence begins or ends to mute next; zero when it never will.
@@ -170,20 +94,12 @@ func (s Silence) NextChange(now time.Time) time.Time {
 	case s.Weekly == nil:
 		return s.EndsAt
 	}
-	w, err := s.Weekly.read()
-	if err != nil {
-		return time.Time{}
-	}
 	from := now
 	if s.StartsAt.After(from) {
 		from = s.StartsAt.Add(-time.Nanosecond)
 	}
-	for _, p := range w.around(from) {
-		for _, t := range p {
-			if t.After(from) {
-				return minTime(t, s.EndsAt)
-			}
-		}
+	if next := s.Weekly.Next(from); !next.IsZero() {
+		return minTime(next, s.EndsAt)
 	}
 	return s.EndsAt
 }

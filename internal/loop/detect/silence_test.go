@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
 )
 
 var night = time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC) // a Friday
@@ -33,9 +34,9 @@ func TestSilenceThatMakesNoSenseIsRefusedWithWhatWouldBeRight(t *testing.T) {
 		{func(s *Silence) { s.EndsAt = night.AddDate(2, 0, 0) }, "at most 366 days"},
 		{func(s *Silence) { s.CreatedBy = " " }, "created_by is missing"},
 		{func(s *Silence) { s.Comment = "" }, "comment is missing"},
-		{func(s *Silence) { s.Weekly = &Weekly{Days: []string{"monday"}, From: "1:00", To: "2:00"} }, "is not a day"},
-		{func(s *Silence) { s.Weekly = &Weekly{From: "25:00", To: "02:00"} }, "is not a time of day"},
-		{func(s *Silence) { s.Weekly = &Weekly{From: "01:00", To: "02:00", TimeZone: "Mars/Base"} }, "is not a time zone"},
+		{func(s *Silence) { s.Weekly = &catalog.Hours{Days: []string{"monday"}, From: "1:00", To: "2:00"} }, "is not a day"},
+		{func(s *Silence) { s.Weekly = &catalog.Hours{From: "25:00", To: "02:00"} }, "is not a time of day"},
+		{func(s *Silence) { s.Weekly = &catalog.Hours{From: "01:00", To: "02:00", TimeZone: "Mars/Base"} }, "is not a time zone"},
 	} {
 		_, err := silence(c.change).check(night)
 		if !errs.Is(err, errs.Invalid) || !strings.Contains(errs.Message(err), c.want) {
@@ -69,7 +70,7 @@ func TestRecurringSilenceMutesInItsWindows(t *testing.T) {
 	}
 	s := silence(func(s *Silence) {
 		s.EndsAt = night.AddDate(0, 6, 0)
-		s.Weekly = &Weekly{Days: []string{"fri", "sat"}, From: "22:30", To: "02:00", TimeZone: "Europe/Berlin"}
+		s.Weekly = &catalog.Hours{Days: []string{"fri", "sat"}, From: "22:30", To: "02:00", TimeZone: "Europe/Berlin"}
 	})
 	at := func(day, hour, minute int) time.Time { return time.Date(2026, 11, day, hour, minute, 0, 0, berlin) }
 	for _, c := range []struct {

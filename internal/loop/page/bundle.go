@@ -42,7 +42,7 @@ func turnOf(n Notification, others []Notification, now time.Time) turn {
 			if o.In == "" && o.OutAt.After(now.Add(-within)) {
 				recent = append(recent, o.OutAt)
 			}
-		case o.Delivery == Queued:
+		case o.Delivery == Queued && !o.DueAt.After(now):
 			waiting = append(waiting, o)
 		}
 	}

@@ -121,6 +121,10 @@ func (s *Service) takeOut(ctx context.Context, id NotificationID) (out outgoing,
 			out.done = true
 			return nil
 		}
+		if unneeded, err := s.unneeded(ctx, tx, n, now); err != nil || unneeded {
+			out.done = true
+			return err
+		}
 		if until := s.limited.of(n.Channel, n.Address, now); !until.IsZero() {
 			later = job.Later(until, "the provider asked to wait")
 			return nil
@@ -140,6 +144,22 @@ func (s *Service) takeOut(ctx context.Context, id NotificationID) (out outgoing,
 		err = later
 	}
 	return out, err
+}
+
+// unneeded ends a notification that waited its turn by the person's own rules, when somebody has taken the page meanwhile.
+func (s *Service) unneeded(ctx context.Context, tx Tx, n Notification, now time.Time) (bool, error) {
+	if !n.DueAt.After(n.At) || n.Page == "" {
+		return false, nil
+	}
+	p, err := tx.Page(ctx, n.Page)
+	if err != nil || p.State == Open {
+		return false, err
+	}
+	n.Delivery, n.Error = Unneeded, "the page was "+string(p.State)+" before its turn"
+	if err := tx.SaveNotification(ctx, n); err != nil {
+		return false, err
+	}
+	return true, s.notified(ctx, tx, p, n, KindUnneeded, fmt.Sprintf("%s was not told by %s: %s", n.Person, n.Channel, n.Error), now)
 }
 
 // bind marks those that go out together and fills in out.

@@ -48,8 +48,8 @@ func TestEscalationTakesStepsInOrderThenLoopsThenIsExhausted(t *testing.T) {
 		wait   time.Duration
 	}
 	want := []row{
-		{"mira", 5 * time.Minute}, {"tomas ines", 10 * time.Minute}, {"ines mira", ackTimeout},
-		{"mira", 5 * time.Minute}, {"tomas ines", 10 * time.Minute}, {"ines mira", ackTimeout},
+		{"mira", 5 * time.Minute}, {"tomas ines", 10 * time.Minute}, {"ines mira", lastWait},
+		{"mira", 5 * time.Minute}, {"tomas ines", 10 * time.Minute}, {"ines mira", lastWait},
 	}
 	for i, w := range want {
 		esc := escalate(p, c, t0)
@@ -66,7 +66,7 @@ func TestEscalationTakesStepsInOrderThenLoopsThenIsExhausted(t *testing.T) {
 func TestEscalationPassesOverStepsThatFindNobody(t *testing.T) {
 	c := nightCatalog(step(0, team("empty")), step(5, person("gone")), step(7, person("zoe")))
 	esc := escalate(Page{Policy: "p"}, c, t0)
-	if !slices.Equal(esc.people, []string{"zoe"}) || esc.wait != ackTimeout || esc.next.Loop != 1 {
+	if !slices.Equal(esc.people, []string{"zoe"}) || esc.wait != lastWait || esc.next.Loop != 1 {
 		t.Errorf("%+v", esc)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/id"
 	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/page/rota/ical"
@@ -57,10 +59,12 @@ func (s *Service) NewFeedURL(ctx context.Context, f Feed, by string, now time.Ti
 		return "", err
 	}
 	salt := id.Secret()
-	err := s.Store.Update(ctx, func(tx Tx) error { return tx.SaveSalt(ctx, f.key(), salt) })
-	if err == nil {
-		s.Log.Info("a calendar has another address", "calendar", f.key(), "by", by)
-	}
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		if err := tx.SaveSalt(ctx, f.key(), salt); err != nil {
+			return err
+		}
+		return tx.Append(ctx, event.New(KindCalendarMoved, now, by, f.key(), fmt.Sprintf("%s gave the calendar of %s %s another address", by, f.Kind, f.Name), f))
+	})
 	return s.feedURL(f, salt), err
 }
 

@@ -15,6 +15,7 @@ import (
 const (
 	jobRelease  = "page.release"  // a held page's time is over
 	jobEscalate = "page.escalate" // nobody acknowledged in time
+	jobReopen   = "page.reopen"   // an acknowledged page was not resolved in time
 	jobKeep     = "page.keep"     // a runbook ended well: the page may be held a little longer
 	jobResolve  = "page.resolve"  // a person said that the incident is over
 	jobSend     = "page.send"     // one notification; the kind ends with its channel
@@ -118,6 +119,9 @@ func (s *Service) Timers() job.Timers[Tx] {
 				return err
 			}
 			return s.resolve(ctx, tx, r.Group, r.Reason, now)
+		},
+		jobReopen: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			return s.untake(ctx, tx, ID(j.Key), now)
 		},
 		jobEscalate: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			return s.escalate(ctx, tx, ID(j.Key), now)

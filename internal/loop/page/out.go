@@ -10,6 +10,8 @@ const (
 	KindFailed    = "page.failed"    // a notification could not be delivered
 	KindChecked   = "page.checked"   // a test message was sent by a contact of a person
 	KindAcked     = "page.acked"
+	KindReopened  = "page.reopened"  // acknowledged, and not resolved in time: people are told again
+	KindUnneeded  = "page.unneeded"  // a message that waited its turn was not sent: the page was taken before
 	KindExhausted = "page.exhausted" // nobody answered in any loop
 	KindRaised    = "page.raised"
 	KindResolved  = "page.resolved"
@@ -21,6 +23,7 @@ const (
 	KindCoverCancelled = "page.cover_cancelled" // they do not ask any more
 	KindHandedOver     = "page.handed_over"     // other people are on call
 	KindNoticed        = "page.noticed"         // a channel accepted a notice about being on call
+	KindCalendarMoved  = "page.calendar_moved"  // a calendar has another address
 	KindUnnoticed      = "page.unnoticed"       // a notice could not be delivered
 )
 

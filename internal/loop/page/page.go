@@ -61,6 +61,7 @@ const (
 	Sent      Delivery = "sent" // the provider accepted it
 	Delivered Delivery = "delivered"
 	Failed    Delivery = "failed"
+	Unneeded  Delivery = "unneeded" // somebody took the page before its turn
 )
 
 // Notification tells one person of one page by one channel.
@@ -76,13 +77,14 @@ type Notification struct {
 	In       NotificationID `json:"in,omitempty"`    // the notification in whose message it goes out
 	SentAt   time.Time      `json:"sent_at,omitzero"`
 
+	DueAt       time.Time `json:"due_at,omitzero"` // later than At when the person's own rules say so
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	Error       string    `json:"error,omitempty"`
 	Receipt     string    `json:"receipt,omitempty"`
 }
 
-// ackTimeout is how long the last step of a loop waits before the policy starts again.
-const ackTimeout = 5 * time.Minute
+// lastWait is how long the last step of a loop waits before the policy starts again.
+const lastWait = 5 * time.Minute
 
 // Settle is how long a page is held after a runbook ended well: several recent windows of the fast rule.
 const Settle = 3 * time.Minute
@@ -131,9 +133,9 @@ func escalate(p Page, c *catalog.Catalog, now time.Time, made ...rota.Override) 
 		}
 		step := pol.Steps[out.next.Step]
 		out.reason = fmt.Sprintf("step %d of %s, loop %d of %d", out.next.Step+1, pol.Name, out.next.Loop+1, pol.Loops)
-		out.people = peopleOf(step, c, made, now)
+		out.people = peopleOf(p, step, c, made, now)
 		out.next.Step++
-		out.wait = ackTimeout
+		out.wait = lastWait
 		if out.next.Step < len(pol.Steps) {
 			out.wait = pol.Steps[out.next.Step].After.D()
 		} else {
@@ -150,7 +152,8 @@ func escalate(p Page, c *catalog.Catalog, now time.Time, made ...rota.Override) 
 	return out
 }
 
-func peopleOf(s catalog.Step, c *catalog.Catalog, made []rota.Override, now time.Time) []string {
+// peopleOf returns whom a step tells of a page, at the page's severity.
+func peopleOf(p Page, s catalog.Step, c *catalog.Catalog, made []rota.Override, now time.Time) []string {
 	var out []string
 	add := func(name string) {
 		if c.People[name] != nil && !slices.Contains(out, name) {
@@ -158,7 +161,12 @@ func peopleOf(s catalog.Step, c *catalog.Catalog, made []rota.Override, now time
 		}
 	}
 	for _, t := range s.Targets {
+		if !t.Is(string(p.Severity)) {
+			continue
+		}
 		switch {
+		case t.Role == catalog.RoleManager && c.Services[p.Service] != nil && c.Teams[c.Services[p.Service].Team] != nil:
+			add(c.Teams[c.Services[p.Service].Team].Manager)
 		case t.Person != "":
 			add(t.Person)
 		case t.Schedule != "" && c.Schedules[t.Schedule] != nil:
@@ -191,6 +199,36 @@ func contactsOf(p *catalog.Person) []catalog.Contact {
 	for _, c := range p.Contacts {
 		if c.Channel != "inbox" {
 			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// reopen returns an acknowledged page open again: whoever took it has not ended it in time.
+func (p Page) reopen(now time.Time, after time.Duration) Page {
+	p.Reason = fmt.Sprintf("%s acknowledged it %s ago and it is not resolved", p.AckedBy, catalog.Duration(after))
+	p.State, p.ReleasedAt, p.AckedAt, p.AckedBy = Open, now, time.Time{}, ""
+	p.Step, p.Loop = 0, 0
+	return p
+}
+
+// missed returns whom a page that became worse tells at once: the people that the steps it has taken have for its
+// severity, and who do not know of it yet.
+func missed(p Page, c *catalog.Catalog, made []rota.Override, now time.Time) []string {
+	pol := c.Policies[p.Policy]
+	if pol == nil || p.State != Open {
+		return nil
+	}
+	taken := p.Step
+	if p.Loop > 0 {
+		taken = len(pol.Steps)
+	}
+	var out []string
+	for _, step := range pol.Steps[:min(taken, len(pol.Steps))] {
+		for _, name := range peopleOf(p, step, c, made, now) {
+			if !slices.Contains(p.Told, name) && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
 		}
 	}
 	return out

@@ -21,9 +21,12 @@ import (
 	"nightkeeper/internal/loop/detect"
 )
 
-// Config is what a Service needs. BaseURL is where people reach the web page; Key signs acknowledge links.
+// Config is what a Service needs. BaseURL is where people reach the web page; Key signs acknowledge links; Alert and
+// Events are what Why answers from.
 type Config struct {
 	Store    Store
+	Alert    func(ctx context.Context, id detect.AlertID) (detect.Alert, error)
+	Events   func(ctx context.Context, q event.Query) ([]event.Event, error)
 	Catalog  func() *catalog.Catalog
 	Channels []Channel
 	BaseURL  func() string
@@ -70,18 +73,33 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		p.Policy = pol.Name
 		hold = pol.HoldFor(string(a.Severity))
 	}
+	if until := s.waits(pol, a.Severity, now); !until.IsZero() {
+		return s.hold(ctx, tx, p, until, fmt.Sprintf("it waits for support hours of %s, which begin at %s", pol.Name, until.UTC().Format("2006-01-02 15:04 UTC")), "support hours began", now)
+	}
 	// Nothing is diagnosed, and so nothing fixed, of what we do not watch ourselves: such a page does not wait.
 	watched := a.Source == "" || len(c.SLOsOf(a.Service)) > 0
 	if hold <= 0 || !watched || !c.MayHold() {
 		return s.tell(ctx, tx, p, KindOpened, now)
 	}
-	p.State, p.HeldUntil, p.ReleasedAt = Held, now.Add(hold), time.Time{}
-	p.Reason = fmt.Sprintf("held for at most %s: a low-risk runbook may fix it first", catalog.Duration(hold))
+	return s.hold(ctx, tx, p, now.Add(hold), fmt.Sprintf("held for at most %s: a low-risk runbook may fix it first", catalog.Duration(hold)),
+		fmt.Sprintf("held for %s and not fixed", catalog.Duration(hold)), now)
+}
+
+// waits returns until when a page of the severity waits for support hours; zero when it does not.
+func (s *Service) waits(pol *catalog.EscalationPolicy, sev detect.Severity, now time.Time) time.Time {
+	if pol == nil {
+		return time.Time{}
+	}
+	return pol.SupportHours.WaitsUntil(string(sev), now)
+}
+
+// hold saves a page that tells nobody yet, and the timer that tells people when nothing else does.
+func (s *Service) hold(ctx context.Context, tx Tx, p Page, until time.Time, why, release string, now time.Time) error {
+	p.State, p.HeldUntil, p.ReleasedAt, p.Reason = Held, until, time.Time{}, why
 	if err := tx.SavePage(ctx, p); err != nil {
 		return err
 	}
-	r := Release{Group: p.Group, Reason: fmt.Sprintf("held for %s and not fixed", catalog.Duration(hold))}
-	if err := tx.Enqueue(ctx, job.New(jobRelease, string(p.Group), p.HeldUntil, r)); err != nil {
+	if err := tx.Enqueue(ctx, job.New(jobRelease, string(p.Group), until, Release{Group: p.Group, Reason: release})); err != nil {
 		return err
 	}
 	return s.append(ctx, tx, KindHeld, p, event.System, p.Reason, nil, now)
@@ -93,18 +111,34 @@ func (s *Service) raise(ctx context.Context, tx Tx, p Page, a detect.Alert, now 
 	}
 	was := p.Severity
 	p.Severity = a.Severity
-	hold := s.Catalog().Policies[p.Policy].HoldFor(string(p.Severity))
-	if until := p.OpenedAt.Add(hold); p.State == Held && until.Before(p.HeldUntil) {
+	pol := s.Catalog().Policies[p.Policy]
+	hold := pol.HoldFor(string(p.Severity))
+	until := p.OpenedAt.Add(hold)
+	if later := s.waits(pol, p.Severity, now); !later.IsZero() {
+		until = later
+	}
+	if p.State == Held && until.Before(p.HeldUntil) {
 		p.HeldUntil = until
 		r := Release{Group: p.Group, Reason: fmt.Sprintf("raised to %s, which is held for at most %s", p.Severity, hold)}
 		if err := tx.Enqueue(ctx, job.New(jobRelease, string(p.Group), until, r)); err != nil {
 			return err
 		}
 	}
+	made, err := tx.Overrides(ctx, "", now, now.Add(time.Millisecond))
+	if err != nil {
+		return err
+	}
+	more := missed(p, s.Catalog(), made, now)
+	for _, person := range more {
+		p.Told = append(p.Told, person)
+		if err := s.enqueue(ctx, tx, p, person, now); err != nil {
+			return err
+		}
+	}
 	if err := tx.SavePage(ctx, p); err != nil {
 		return err
 	}
-	return s.append(ctx, tx, KindRaised, p, event.System, fmt.Sprintf("raised from %s to %s: %s", was, p.Severity, a.Headline()), nil, now)
+	return s.append(ctx, tx, KindRaised, p, event.System, fmt.Sprintf("raised from %s to %s: %s", was, p.Severity, a.Headline()), more, now)
 }
 
 // release tells people of a held page. A page that is not held is left alone, but learns the context.
@@ -204,10 +238,10 @@ func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now
 	if who == nil {
 		return nil
 	}
-	for _, c := range contactsOf(who) {
+	for _, c := range who.Reach(string(p.Severity)) {
 		n := Notification{
 			ID: NotificationID(id.New("ntf", now)), Page: p.ID, Person: person, Channel: c.Channel, Address: c.Address,
-			Delivery: Queued, At: now,
+			Delivery: Queued, At: now, DueAt: now.Add(c.After),
 		}
 		if c.Channel == "inbox" {
 			n.Delivery, n.SentAt = Sent, now
@@ -221,7 +255,7 @@ func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now
 			}
 			continue
 		}
-		if err := tx.Enqueue(ctx, job.New(s.forChannel(jobSend, n.Channel), string(n.ID), now, nil)); err != nil {
+		if err := tx.Enqueue(ctx, job.New(s.forChannel(jobSend, n.Channel), string(n.ID), n.DueAt, nil)); err != nil {
 			return err
 		}
 	}
@@ -270,7 +304,21 @@ func (s *Service) ack(ctx context.Context, tx Tx, p Page, by string, now time.Ti
 	if err := tx.Cancel(ctx, jobRelease, string(p.Group)); err != nil {
 		return p, err
 	}
+	if pol := s.Catalog().Policies[p.Policy]; pol != nil && pol.AckTimeout > 0 {
+		if err := tx.Enqueue(ctx, job.New(jobReopen, string(p.ID), now.Add(pol.AckTimeout.D()), nil)); err != nil {
+			return p, err
+		}
+	}
 	return p, s.append(ctx, tx, KindAcked, p, by, by+" acknowledged the page", nil, now)
+}
+
+// untake has people told again of a page that somebody acknowledged and did not end in time.
+func (s *Service) untake(ctx context.Context, tx Tx, pageID ID, now time.Time) error {
+	p, err := tx.Page(ctx, pageID)
+	if err != nil || p.State != Acked {
+		return err
+	}
+	return s.tell(ctx, tx, p.reopen(now, now.Sub(p.AckedAt)), KindReopened, now)
 }
 
 // resolve ends the page of a group.
@@ -293,6 +341,9 @@ func (s *Service) resolve(ctx context.Context, tx Tx, g detect.GroupID, reason s
 		return err
 	}
 	if err := tx.Cancel(ctx, jobRelease, string(g)); err != nil {
+		return err
+	}
+	if err := tx.Cancel(ctx, jobReopen, string(p.ID)); err != nil {
 		return err
 	}
 	return s.append(ctx, tx, KindResolved, p, event.System, "page resolved: "+reason, nil, now)

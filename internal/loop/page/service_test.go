@@ -62,7 +62,8 @@ func mailTo(names ...string) map[string]*catalog.Person {
 
 func mins(n int) catalog.Duration { return catalog.Duration(time.Duration(n) * time.Minute) }
 
-func newWorld(t *testing.T) *world {
+// newWorld has a server with e-mail and the named channels.
+func newWorld(t *testing.T, more ...string) *world {
 	t.Helper()
 	cat := &catalog.Catalog{
 		People: mailTo("mira", "tomas", "ines"),
@@ -78,7 +79,11 @@ func newWorld(t *testing.T) *world {
 	}
 	d := storetest.NewDriver(t, storetest.Open(t, storetest.SQLite(t)), t0)
 	w := &world{Driver: d, t: t, cat: cat, mail: &recorder{name: "email"}}
-	w.s = page.New(page.Config{Store: d.DB.Page(), Catalog: func() *catalog.Catalog { return w.cat }, Channels: []page.Channel{w.mail},
+	channels := []page.Channel{w.mail}
+	for _, name := range more {
+		channels = append(channels, &recorder{name: name})
+	}
+	w.s = page.New(page.Config{Store: d.DB.Page(), Catalog: func() *catalog.Catalog { return w.cat }, Channels: channels,
 		BaseURL: func() string { return "https://nk.example.org/" }, Key: []byte("key"), Now: d.Now, Log: slog.New(slog.DiscardHandler)})
 	storetest.Follow(d, "page", w.s.Follows())
 	storetest.Timers(d, w.s.Timers())

@@ -61,6 +61,12 @@ type Rotas interface {
 	// Notices returns those of a person, the newest first.
 	Notices(ctx context.Context, person string, limit int) ([]Notice, error)
 	SaveNotice(ctx context.Context, n Notice) error
+	// Devices returns those of a person, the oldest first.
+	Devices(ctx context.Context, person string) ([]Device, error)
+	// SaveDevice writes a device; its endpoint names it.
+	SaveDevice(ctx context.Context, d Device) error
+	// DropDevice forgets a device; one that is not known is no error.
+	DropDevice(ctx context.Context, endpoint string) error
 	// Salt returns what makes the address of a calendar its own; empty until it was changed.
 	Salt(ctx context.Context, calendar string) (string, error)
 	SaveSalt(ctx context.Context, calendar, salt string) error

@@ -59,7 +59,7 @@ func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Tim
 		return s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s instead of %s: %s", i.Severity, was, a.Reason), now)
 	}
 	next, reopened := i.attach(a, now)
-	kind, text := KindJoined, a.Headline()+" belongs here too"
+	kind, text := KindJoined, a.Headline()+"; it belongs here too"
 	if reopened {
 		kind, text = KindReopened, next.Reason
 		next.Cause, next.Diagnosis = nil, diagnose.Diagnosis{}
@@ -334,6 +334,15 @@ func (s *Service) List(ctx context.Context, open bool, limit int) (out []Inciden
 		return err
 	})
 	return out, err
+}
+
+// Of returns the incident of a group of alerts, or an error with code not_found.
+func (s *Service) Of(ctx context.Context, g detect.GroupID) (i Incident, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		i, err = tx.IncidentOf(ctx, g)
+		return err
+	})
+	return i, err
 }
 
 // Timeline returns every fact of an incident, the oldest first.

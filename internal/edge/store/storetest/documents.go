@@ -76,7 +76,9 @@ var authTests = []exercise{
 		missing(w, "an older one", link("h1", 1))
 		same(w, "the newest", read(w, link("h2", 19)), "a")
 		missing(w, "an expired one", link("h2", 20))
-		w.update(func(ctx context.Context, tx *store.Tx) error { return errors.Join(tx.TrimLinks(ctx, at(10)), tx.DropLinks(ctx, "c")) })
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.TrimLinks(ctx, at(10)), tx.DropLinks(ctx, "c"))
+		})
 		missing(w, "a trimmed one", link("h3", 1))
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropLinks(ctx, "a") })
 		missing(w, "a dropped one", link("h2", 1))
@@ -256,6 +258,20 @@ var pageTests = []exercise{
 			return err
 		}))
 		missing(w, "no page", func(ctx context.Context, tx *store.Tx) (page.Page, error) { return tx.Page(ctx, "pg_9") })
+		phone := page.Device{Person: "mira", Name: "phone", Endpoint: "https://push.example.org/1", Key: "k", Auth: "a", At: at(2)}
+		tablet := page.Device{Person: "mira", Name: "tablet", Endpoint: "https://push.example.org/0", At: at(1)}
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveDevice(ctx, phone), tx.SaveDevice(ctx, tablet), tx.SaveDevice(ctx, phone),
+				tx.SaveDevice(ctx, page.Device{Person: "ada", Endpoint: "https://push.example.org/2", At: at(1)}))
+		})
+		devices := func() []page.Device {
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]page.Device, error) { return tx.Devices(ctx, "mira") })
+		}
+		same(w, "devices, the oldest first", devices(), []page.Device{tablet, phone})
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.DropDevice(ctx, tablet.Endpoint), tx.DropDevice(ctx, "unknown"))
+		})
+		same(w, "devices that are left", devices(), []page.Device{phone})
 		b.State = page.Resolved
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SavePage(ctx, b) })
 		missing(w, "no live page of the group", func(ctx context.Context, tx *store.Tx) (page.Page, error) { return tx.PageOf(ctx, "g1") })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/edge/store"
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/detect/slo"
 )
@@ -114,7 +115,7 @@ var outsideTests = []exercise{
 	{"silences come back until they are over, and change in place", func(w world) {
 		x := func(id string, from, to int) detect.Silence {
 			return detect.Silence{ID: detect.SilenceID(id), Match: []string{`a="b"`}, StartsAt: at(from), EndsAt: at(to), CreatedBy: "mira", Comment: "c",
-				Weekly: &detect.Weekly{Days: []string{"mon"}, From: "22:00", To: "02:00", TimeZone: "Europe/Berlin"}}
+				Weekly: &catalog.Hours{Days: []string{"mon"}, From: "22:00", To: "02:00", TimeZone: "Europe/Berlin"}}
 		}
 		w.update(func(ctx context.Context, tx *store.Tx) error {
 			for _, s := range []detect.Silence{x("s1", 1, 10), x("s2", 2, 20)} {

@@ -53,6 +53,7 @@ type Config struct {
 	Who       func(r *http.Request) (User, error) // by session or token; code denied when nobody
 	Now       func() time.Time
 
+	PushKey          string // public, of web push; empty: there is none
 	WebhookKeys      func() WebhookKeys
 	RotateWebhookKey func(ctx context.Context, by string) (WebhookKeys, error)
 	Log              *slog.Logger

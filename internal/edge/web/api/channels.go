@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/page"
 )
 
@@ -23,6 +24,28 @@ type CheckIn struct {
 	}
 }
 
+// PushKey is what a browser needs to allow messages.
+type PushKey struct {
+	Key string `json:"key"`
+}
+
+// DeviceIn is a device as its browser describes it.
+type DeviceIn struct {
+	Body struct {
+		Endpoint string `json:"endpoint"`
+		Name     string `json:"name,omitempty"`
+		Keys     struct {
+			P256dh string `json:"p256dh,omitempty"`
+			Auth   string `json:"auth,omitempty"`
+		} `json:"keys,omitempty"`
+	}
+}
+
+// Done says that something was done.
+type Done struct {
+	OK bool `json:"ok"`
+}
+
 func (r *routes) channels() {
 	call(r, http.MethodPost, "/oncall/test", "Send a test message by every contact of a person, or of everybody on a rota", "respond", func(ctx context.Context, in *CheckIn) ([]page.Checked, error) {
 		people := []string{in.Body.Person}
@@ -31,6 +54,19 @@ func (r *routes) channels() {
 		}
 		out, err := r.Page.Check(ctx, userOf(ctx).Name, people...)
 		return orEmpty(out), err
+	})
+	get(r, "/push/key", "The key with which a browser allows messages", "read", func(_ context.Context, _ *empty) (PushKey, error) {
+		if r.PushKey == "" {
+			return PushKey{}, errs.New(errs.NotFound, "web push is not configured on this server")
+		}
+		return PushKey{r.PushKey}, nil
+	})
+	call(r, http.MethodPost, "/push/devices", "Have messages to you pushed to a device", "respond", func(ctx context.Context, in *DeviceIn) (Done, error) {
+		d := page.Device{Person: userOf(ctx).Name, Name: in.Body.Name, Endpoint: in.Body.Endpoint, Key: in.Body.Keys.P256dh, Auth: in.Body.Keys.Auth}
+		return Done{true}, r.Page.AddDevice(ctx, d, r.Now())
+	})
+	call(r, http.MethodPost, "/push/devices/drop", "Have messages to you pushed to a device no more", "respond", func(ctx context.Context, in *DeviceIn) (Done, error) {
+		return Done{true}, r.Page.RemoveDevice(ctx, userOf(ctx).Name, in.Body.Endpoint)
 	})
 	get(r, "/webhook-keys", "The key that outgoing webhooks are signed with", "admin", func(_ context.Context, _ *empty) (WebhookKeys, error) {
 		return r.WebhookKeys(), nil

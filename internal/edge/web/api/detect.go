@@ -2,19 +2,121 @@ package api
 
 import (
 	"context"
+	"net/http"
+	"slices"
+	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page"
 )
 
-func (r *routes) detect() {
-	get(r, "/alerts", "Alerts, the oldest first", "read", func(ctx context.Context, in *struct {
-		Group  string `query:"group"`
-		Firing bool   `query:"firing"`
-	}) ([]detect.Alert, error) {
-		as, err := r.Detect.Alerts(ctx, detect.GroupID(in.Group), in.Firing)
-		return orEmpty(as), err
+// AlertsIn selects alerts.
+type AlertsIn struct {
+	Group       string   `query:"group" doc:"alerts of one group, the oldest first; the rest is then ignored but firing"`
+	Firing      bool     `query:"firing" doc:"only those that fire"`
+	Service     string   `query:"service"`
+	Severity    string   `query:"severity" enum:"SEV1,SEV2,SEV3,SEV4"`
+	Integration string   `query:"integration"`
+	Muted       string   `query:"muted" enum:"yes,no" doc:"only those of which nobody is told, or only the others"`
+	Match       []string `query:"match,explode" doc:"matchers in Alertmanager's syntax; all must hold"`
+	Text        string   `query:"text"`
+	Before      string   `query:"before" doc:"only alerts older than this one"`
+	Limit       int      `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+func (r *routes) alerts() {
+	get(r, "/alerts", "Alerts, the oldest first", "read", func(ctx context.Context, in *AlertsIn) ([]detect.Alert, error) {
+		if in.Group != "" {
+			as, err := r.Detect.Alerts(ctx, detect.GroupID(in.Group), in.Firing)
+			return orEmpty(as), err
+		}
+		f := detect.Filter{Service: in.Service, Severity: detect.Severity(in.Severity), Integration: in.Integration, Before: detect.AlertID(in.Before), Limit: in.Limit}
+		if in.Firing {
+			f.State = detect.Firing
+		}
+		if in.Muted != "" {
+			muted := in.Muted == "yes"
+			f.Muted = &muted
+		}
+		found, err := r.Detect.Search(ctx, f, in.Match, in.Text)
+		slices.Reverse(found.Alerts)
+		return orEmpty(found.Alerts), err
 	})
+	get(r, "/alerts/{name}", "One alert", "read", func(ctx context.Context, in *NameIn) (detect.Alert, error) {
+		return r.Detect.Alert(ctx, detect.AlertID(in.Name))
+	})
+	get(r, "/alerts/{name}/why", "Why people were told of an alert, or were not", "read", func(ctx context.Context, in *struct {
+		NameIn
+		Person string `query:"person" doc:"ask about one person"`
+	}) (page.Why, error) {
+		return r.Page.Why(ctx, detect.AlertID(in.Name), in.Person, r.Now())
+	})
+}
+
+// SilenceIn is a silence as somebody asks for it.
+type SilenceIn struct {
+	Match       []string       `json:"match" doc:"matchers in Alertmanager's syntax; all must hold"`
+	StartsAt    time.Time      `json:"starts_at,omitzero" required:"false" doc:"default: at once"`
+	EndsAt      time.Time      `json:"ends_at,omitzero" required:"false"`
+	For         string         `json:"for,omitempty" required:"false" doc:"instead of ends_at: how long, such as 2h"`
+	Comment     string         `json:"comment" doc:"why nobody is to be told"`
+	Maintenance bool           `json:"maintenance,omitempty" required:"false" doc:"announced work"`
+	Weekly      *catalog.Hours `json:"weekly,omitempty" required:"false" doc:"only in these windows"`
+}
+
+// SilenceView is a silence with its state.
+type SilenceView struct {
+	detect.Silence
+	State string `json:"state" enum:"pending,active,expired"`
+}
+
+func (r *routes) silences() {
+	get(r, "/silences", "Silences that are not over, the newest first", "read", func(ctx context.Context, in *struct {
+		Since time.Time `query:"since" doc:"also those that were not over at this time"`
+	}) ([]SilenceView, error) {
+		now := r.Now()
+		since := in.Since
+		if since.IsZero() {
+			since = now
+		}
+		all, err := r.Detect.Silences(ctx, since)
+		out := []SilenceView{}
+		for _, s := range all {
+			out = append(out, SilenceView{s, s.State(now)})
+		}
+		return out, err
+	})
+	call(r, http.MethodPost, "/silences", "Mute the alerts that matchers select", "respond", func(ctx context.Context, in *struct{ Body SilenceIn }) (SilenceView, error) {
+		now, b := r.Now(), in.Body
+		s := detect.Silence{Match: b.Match, StartsAt: b.StartsAt, EndsAt: b.EndsAt, Comment: b.Comment, Maintenance: b.Maintenance, Weekly: b.Weekly, CreatedBy: userOf(ctx).Name}
+		if s.StartsAt.IsZero() {
+			s.StartsAt = now
+		}
+		if b.For != "" {
+			d, err := catalog.ParseDuration(b.For)
+			if err != nil {
+				return SilenceView{}, errs.New(errs.Invalid, "for: %s", err)
+			}
+			s.EndsAt = s.StartsAt.Add(d)
+		}
+		s, err := r.Detect.Silence(ctx, s, userOf(ctx).Name, now)
+		return SilenceView{s, s.State(now)}, err
+	})
+	call(r, http.MethodDelete, "/silences/{name}", "End a silence", "respond", func(ctx context.Context, in *NameIn) (SilenceView, error) {
+		now := r.Now()
+		if err := r.Detect.Unsilence(ctx, detect.SilenceID(in.Name), userOf(ctx).Name, now); err != nil {
+			return SilenceView{}, err
+		}
+		s, err := r.Detect.SilenceOf(ctx, detect.SilenceID(in.Name))
+		return SilenceView{s, s.State(now)}, err
+	})
+}
+
+func (r *routes) detect() {
+	r.alerts()
+	r.silences()
 	get(r, "/slos", "Every SLO with its budget and burn rates", "read", func(context.Context, *empty) ([]detect.Status, error) {
 		return orEmpty(r.Detect.Statuses(r.Now())), nil
 	})

@@ -38,3 +38,10 @@ func (s *server) checkContacts(r *http.Request) (view, error) {
 	}
 	return s.contactsView(person, results), nil
 }
+
+// pushWorker serves the part of web push that runs in the background of a browser. Its address is what it may act for, so
+// it is not below /static/, and it is asked for again each time.
+func (s *server) pushWorker(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-cache")
+	http.ServeFileFS(w, r, files, "static/js/push-worker.js")
+}

@@ -89,7 +89,11 @@ func (s *server) nowPage(r *http.Request) (view, error) {
 			}
 		}
 	}
-	d.Duties = duties(s.Catalog(), now)
+	ps, err := s.Page.Plans(ctx, now, now.Add(time.Minute))
+	if err != nil {
+		return view{}, err
+	}
+	d.Duties = duties(ps, now)
 	if s.Health != nil {
 		d.Health = s.Health()
 	}
@@ -144,20 +148,6 @@ func (s *server) asked(ctx context.Context) ([]asked, error) {
 		}
 	}
 	return out, nil
-}
-
-func duties(c *catalog.Catalog, now time.Time) []duty {
-	var out []duty
-	for _, name := range sortedKeys(c.Schedules) {
-		d := duty{Schedule: c.Schedules[name]}
-		if r, err := rota.New(d.Schedule, nil); err != nil {
-			d.Problem = err.Error()
-		} else if d.Now = r.At(now); !d.Now.To.IsZero() {
-			d.Next = r.At(d.Now.To)
-		}
-		out = append(out, d)
-	}
-	return out
 }
 
 // thenWords says until when somebody is on call, and who is then.

@@ -4,42 +4,14 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/page"
-	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/respond"
 )
-
-// stripDays is how far the calendar strip of a schedule looks ahead.
-const stripDays = 28
-
-// turn is one shift in a calendar strip, in per cent of its width.
-type turn struct {
-	rota.Shift
-	X, W float64
-	Hue  int // which of a few greys its person has
-	Now  bool
-}
-
-// stripDay is a day line in a calendar strip.
-type stripDay struct {
-	X    float64
-	Text string
-}
-
-// rosterShown is a schedule with its next four weeks.
-type rosterShown struct {
-	duty
-	Zone  string
-	Turns []turn
-	Days  []stripDay
-	List  []rota.Shift
-}
 
 // inboxLine is a notification with the page that it is about.
 type inboxLine struct {
@@ -53,7 +25,8 @@ type oncallData struct {
 	People   []*catalog.Person
 	Catalog  *catalog.Catalog
 	Inbox    []inboxLine
-	Known    bool // the user is a person of the catalog
+	Known    bool              // the user is a person of the catalog
+	On       map[string]string // who is on call, by schedule
 	Now      time.Time
 }
 
@@ -61,8 +34,17 @@ func (s *server) oncallPage(r *http.Request) (view, error) {
 	ctx, c := r.Context(), s.Catalog()
 	sh := shellOf(ctx)
 	d := oncallData{Catalog: c, Now: sh.Now, Known: c.People[sh.User.Name] != nil}
-	for _, u := range duties(c, sh.Now) {
-		d.Rosters = append(d.Rosters, roster(u, sh.Zone, sh.Now))
+	ps, err := s.plans(ctx, sh.Now)
+	if err != nil {
+		return view{}, err
+	}
+	d.On = onCall(ps, sh.Now)
+	for k, u := range duties(ps, sh.Now) {
+		ro, err := s.roster(ctx, ps[k], u, sh.Zone, sh.Now)
+		if err != nil {
+			return view{}, err
+		}
+		d.Rosters = append(d.Rosters, ro)
 	}
 	for _, name := range sortedKeys(c.Policies) {
 		d.Policies = append(d.Policies, c.Policies[name])
@@ -89,63 +71,17 @@ func (s *server) oncallPage(r *http.Request) (view, error) {
 	return view{Title: "On-call", Live: true, Body: oncallBody(d)}, nil
 }
 
-func roster(u duty, zone *time.Location, now time.Time) rosterShown {
-	out := rosterShown{duty: u, Zone: u.Schedule.TimeZone}
-	if u.Problem != "" {
-		return out
-	}
-	local := now.In(zone)
-	from := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
-	to := from.AddDate(0, 0, stripDays)
-	r, err := rota.New(u.Schedule, nil)
-	if err != nil {
-		out.Problem = err.Error()
-		return out
-	}
-	shifts := r.Between(from, to)
-	span := float64(to.Sub(from))
-	for _, sh := range shifts {
-		if sh.To.IsZero() {
-			sh.To = to
-		}
-		a, b := maxTime(sh.From, from), minTime(sh.To, to)
-		t := turn{Shift: sh, X: 100 * float64(a.Sub(from)) / span, W: 100 * float64(b.Sub(a)) / span}
-		if len(sh.Duties) > 0 {
-			t.Hue = max(slices.Index(u.Schedule.People(), sh.Duties[0].Person), 0) % 4
-		}
-		t.Now = !now.Before(sh.From) && now.Before(sh.To)
-		out.Turns = append(out.Turns, t)
-		if sh.To.After(now) && len(out.List) < 6 {
-			out.List = append(out.List, sh)
-		}
-	}
-	for k := range stripDays / 7 {
-		at := from.AddDate(0, 0, 7*k)
-		out.Days = append(out.Days, stripDay{100 * float64(at.Sub(from)) / span, at.Format("Mon 2 Jan")})
-	}
-	return out
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // targets says whom a step tells, and who that is at the moment.
-func targets(s catalog.Step, c *catalog.Catalog, now time.Time) []string {
+func targets(s catalog.Step, on map[string]string) []string {
 	var out []string
 	for _, t := range s.Targets {
 		switch {
 		case t.Person != "":
 			out = append(out, t.Person)
 		case t.Schedule != "":
-			who := "nobody"
-			if sch := c.Schedules[t.Schedule]; sch != nil {
-				if sh, err := rota.At(sch, nil, now); err == nil && len(sh.Duties) > 0 {
-					who = strings.Join(sh.People(), ", ")
-				}
+			who := on[t.Schedule]
+			if who == "" {
+				who = "nobody"
 			}
 			out = append(out, "on call for "+t.Schedule+" ("+who+")")
 		case t.Team != "":
@@ -161,8 +97,7 @@ type pageData struct {
 	Facts    []event.Event
 	Incident *respond.Incident
 	Policy   *catalog.EscalationPolicy
-	Catalog  *catalog.Catalog
-	Now      time.Time
+	On       map[string]string // who is on call, by schedule
 }
 
 func (s *server) pagePage(r *http.Request) (view, error) {
@@ -172,7 +107,12 @@ func (s *server) pagePage(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	slices.Reverse(ns)
-	d := pageData{Page: p, Notes: ns, Policy: s.Catalog().Policies[p.Policy], Catalog: s.Catalog(), Now: shellOf(ctx).Now}
+	d := pageData{Page: p, Notes: ns, Policy: s.Catalog().Policies[p.Policy]}
+	plans, err := s.plans(ctx, shellOf(ctx).Now)
+	if err != nil {
+		return view{}, err
+	}
+	d.On = onCall(plans, shellOf(ctx).Now)
 	if d.Facts, err = s.Events(ctx, event.Query{Subject: string(p.ID), Limit: 1000}); err != nil {
 		return view{}, err
 	}

@@ -29,7 +29,7 @@ func here(path, item string) bool {
 	switch {
 	case item == "/":
 		return path == "/"
-	case item == "/oncall" && strings.HasPrefix(path, "/pages/"):
+	case item == "/oncall" && (strings.HasPrefix(path, "/pages/") || strings.HasPrefix(path, "/people/")):
 		return true
 	case item == "/runbooks" && strings.HasPrefix(path, "/runs/"):
 		return true
@@ -159,6 +159,8 @@ func deliveryLook(d page.Delivery) (tone, sign string) {
 		return "plain", "ok"
 	case page.Failed:
 		return "lamp", "warn"
+	case page.Unneeded:
+		return "plain", "off"
 	}
 	return "plain", "wait"
 }

@@ -4,6 +4,7 @@ import * as time from "./time.js";
 import * as live from "./live.js";
 import * as keys from "./keys.js";
 import * as filter from "./filter.js";
+import * as push from "./push.js";
 
 // The server writes times in the reader's zone; it learns the zone from this cookie.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -28,6 +29,7 @@ document.querySelector("[data-theme-form]")?.addEventListener("submit", (event) 
 time.start();
 keys.start();
 filter.start();
+push.start();
 live.start();
 
 if (document.querySelector("[data-chart]")) {
