@@ -18,11 +18,15 @@ func ActorOf(integration string) string { return integrationActor + integration 
 // IsPerson reports whether a name in a fact may be a person's: programs have a colon in theirs.
 func IsPerson(actor string) bool { return actor != event.System && !strings.Contains(actor, ":") }
 
+// sameAck is how long an acknowledgement that is repeated is the same one; later it is meant again, as when nobody ended the
+// page in time and people were told again.
+const sameAck = time.Minute
+
 // Ack records that somebody looks at a firing alert of another system, as that system says. Saying it twice is no error:
-// the first one stands. An alert that does not fire is an error with code not_found.
+// the first one stands for a minute. An alert that does not fire is an error with code not_found.
 func (s *Service) Ack(ctx context.Context, integration, key, by string, now time.Time) (a Alert, err error) {
 	err = s.change(ctx, integration, key, func(tx Tx, cur Alert) error {
-		if a = cur; !a.AckedAt.IsZero() {
+		if a = cur; !a.AckedAt.IsZero() && now.Sub(a.AckedAt) < sameAck {
 			return nil
 		}
 		a.AckedAt, a.AckedBy, a.UpdatedAt = now, by, now

@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"testing"
+	"time"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/detect"
@@ -18,6 +19,10 @@ func TestAckOfTheSourceIsKeptOnce(t *testing.T) {
 	}
 	if facts := w.kinds(detect.KindAcked); len(facts) != 1 || facts[0].Actor != "mira" || facts[0].Group == "" {
 		t.Errorf("%+v", facts)
+	}
+	w.now = w.now.Add(2 * time.Minute)
+	if _, err := w.s.Ack(t.Context(), "prom", "a", "mira", w.now); err != nil || len(w.kinds(detect.KindAcked)) != 2 {
+		t.Errorf("what is said again later is meant again: %v", err)
 	}
 	w.receive(in("a"))
 	if a, err := w.s.FiringOf(t.Context(), "prom", "a"); err != nil || a.AckedBy != "mira" {
