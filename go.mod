@@ -5,6 +5,7 @@ go 1.26.5
 tool github.com/a-h/templ/cmd/templ
 
 require (
+	github.com/PagerDuty/go-pagerduty v1.8.0
 	github.com/VictoriaMetrics/VictoriaLogs v1.51.1-0.20260624061259-dc94972a8708
 	github.com/a-h/templ v0.3.977
 	github.com/arran4/golang-ical v0.3.4
@@ -90,6 +91,7 @@ require (
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/golang/snappy v1.0.0 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/google/go-querystring v1.2.0 // indirect
 	github.com/google/s2a-go v0.1.9 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/googleapis/enterprise-certificate-proxy v0.3.20 // indirect

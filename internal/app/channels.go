@@ -42,6 +42,7 @@ type Channels struct {
 	Telegram   *telegram.Config   `yaml:"telegram"`
 	Twilio     *twilio.Config     `yaml:"twilio"`
 	WebPush    *webpush.Config    `yaml:"webpush"`
+	Webhook    *webhook.Config    `yaml:"webhook"`
 }
 
 // ReadChannels reads a channels file; an empty path is a file with nothing in it. The error is invalid, names the file and
@@ -105,6 +106,9 @@ func (c Channels) settings() (out []setting) {
 	if x := c.Twilio; x != nil {
 		add("sms", x.Check(), nil, func(a *App) page.Channel { return twilio.NewSMS(*x, a.ask) })
 		add("voice", nil, nil, func(a *App) page.Channel { return twilio.NewVoice(*x, a.ask) })
+	}
+	if x := c.Webhook; x != nil {
+		add("webhook", x.Check(), nil, nil)
 	}
 	if x := c.WebPush; x != nil {
 		add("webpush", x.Check(), nil, func(a *App) page.Channel { return webpush.New(*x, a.pushKey, devices{a.db.Page()}, a.ask, a.opts.Now) })
@@ -179,11 +183,18 @@ func (c Channels) Unreachable(cat *catalog.Catalog, mail bool) (out []string) {
 // buildChannels makes every channel that is configured.
 func (a *App) buildChannels() []page.Channel {
 	a.ask = ask.New(httpaction.Transport(a.opts.AllowOutgoing))
-	out := []page.Channel{webhook.New(a.ask, a.keys.all, a.opts.Now)}
+	hooks := webhook.Config{} // there without a setting, too: a contact may have a URL
+	if x := a.opts.channels.Webhook; x != nil {
+		hooks = *x
+	}
+	out := []page.Channel{webhook.New(hooks, a.ask, a.keys.all, a.opts.Now)}
 	if a.opts.SMTP.Host != "" {
 		out = append(out, email.New(a.opts.SMTP))
 	}
 	for _, s := range a.opts.channels.settings() {
+		if s.make == nil {
+			continue
+		}
 		out = append(out, s.make(a))
 	}
 	return out

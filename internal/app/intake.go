@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"nightkeeper/internal/edge/intake/alertmanager"
+	"nightkeeper/internal/edge/intake/pagerduty"
 	"nightkeeper/internal/edge/intake/webhook"
 	"nightkeeper/internal/kit/door"
 )
@@ -16,6 +17,7 @@ func (a *App) intake() map[string]http.Handler {
 	hooks := webhook.New(webhook.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log})
 	return map[string]http.Handler{
 		webhook.Prefix: hooks, webhook.OnCall: hooks,
+		pagerduty.Prefix: pagerduty.New(pagerduty.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Deploy: a.recordDeploy, Now: now, Log: log}),
 		alertmanager.Prefix: alertmanager.New(alertmanager.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Ready: a.ready, Now: now, Log: log, Version: a.opts.Version}),
 	}
 }

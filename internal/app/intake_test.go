@@ -46,3 +46,35 @@ func TestAlertOfPrometheusBecomesAPage(t *testing.T) {
 		t.Errorf("%+v", as)
 	}
 }
+
+func TestAcknowledgingAtTheSourceAcknowledgesThePage(t *testing.T) {
+	w := start(t)
+	token := w.Token("intake")
+	event := func(action string) {
+		t.Helper()
+		body := `{"routing_key":"` + token + `","event_action":"` + action + `","dedup_key":"k","payload":{"summary":"it is down","source":"web-1","severity":"critical","component":"checkout"}}`
+		if got := send(t, w, "/pagerduty/v2/enqueue", "", body); got != 202 {
+			t.Fatalf("%s: %d", action, got)
+		}
+	}
+	event("trigger")
+	opened := w.API.Await(page.KindOpened, 0)
+	event("acknowledge")
+	acked := w.API.Await(page.KindAcked, 0)
+	if acked.Subject != opened.Subject || acked.Actor != "integration:intake" {
+		t.Errorf("%+v", acked)
+	}
+	if is := apptest.Get[[]map[string]any](w.API, "/api/v1/incidents?open=true"); len(is) != 1 || is[0]["commander"] == "integration:intake" {
+		t.Errorf("a program has command: %v", is)
+	}
+	event("resolve")
+	w.API.Await(page.KindResolved, 0)
+}
+
+func TestWebhookWithTheTokenInItsAddress(t *testing.T) {
+	w := start(t)
+	if got := send(t, w, "/integrations/v1/webhook/"+w.Token("intake")+"/", "", `{"title":"backup failed","service":"checkout"}`); got != 200 {
+		t.Errorf("%d", got)
+	}
+	w.API.Await(page.KindOpened, 0)
+}

@@ -45,6 +45,7 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 		{"/slos", "slos"},
 		{"/slos/checkout-availability", "slo"},
 		{"/oncall", "oncall"},
+		{"/oncall/contacts", "contacts"},
 		{"/pages/" + string(pages[0].ID), "page"},
 		{"/runbooks", "runbooks"},
 		{"/runbooks/retry-storm", "runbook"},

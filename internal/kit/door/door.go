@@ -187,17 +187,19 @@ func (v *Visit) Take(alerts int) error {
 const bodyTimeout = 15 * time.Second
 
 // Body reads the body of the request, inflated. An error says what is wrong with it.
-func (v *Visit) Body() ([]byte, error) {
-	limit := v.door.MaxBody
+func (v *Visit) Body() ([]byte, error) { return Read(v.w, v.r, v.door.MaxBody) }
+
+// Read reads a body of at most limit bytes, inflated, of a request that has not entered because its body says who sends it.
+func Read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	// An error only says that this connection knows no deadlines.
-	_ = http.NewResponseController(v.w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	var in io.Reader = http.MaxBytesReader(v.w, v.r.Body, limit)
-	switch enc := strings.ToLower(v.r.Header.Get("Content-Encoding")); enc {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	var in io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
 	case "", "identity":
 	case "gzip":
 		z, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, v.unread(err)
+			return nil, unread(err)
 		}
 		in = z
 	default:
@@ -205,15 +207,15 @@ func (v *Visit) Body() ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err != nil {
-		return nil, v.unread(err)
+		return nil, unread(err)
 	}
 	if int64(len(b)) > limit {
-		return nil, v.unread(&http.MaxBytesError{Limit: limit})
+		return nil, unread(&http.MaxBytesError{Limit: limit})
 	}
 	return b, nil
 }
 
-func (v *Visit) unread(err error) error {
+func unread(err error) error {
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return &refusal{http.StatusRequestEntityTooLarge, errs.New(errs.Invalid, "the body is over %d bytes; send smaller batches", over.Limit)}
@@ -233,12 +235,24 @@ func (r *refusal) Unwrap() error { return r.error }
 func busy(wait time.Duration, message string) error {
 	e := errs.New(errs.Unavailable, "%s", message)
 	e.Wait = wait
-	return e
+	return &tooFast{e}
 }
+
+// tooFast marks an error that is about how much is sent.
+type tooFast struct{ error }
+
+// Unwrap returns the error with its code.
+func (t *tooFast) Unwrap() error { return t.error }
 
 var statuses = map[errs.Code]int{
 	errs.Invalid: http.StatusBadRequest, errs.NotFound: http.StatusNotFound, errs.Conflict: http.StatusConflict,
 	errs.Denied: http.StatusForbidden, errs.Unavailable: http.StatusServiceUnavailable,
+}
+
+// TooFast reports whether an error is only that a sender has to be slower.
+func TooFast(err error) bool {
+	var t *tooFast
+	return errors.As(err, &t)
 }
 
 // StatusOf returns the HTTP status of an error. Too much is 503 and never 429: Alertmanager gives up on anything but 5xx.

@@ -236,8 +236,8 @@ func (l *loader) checkPerson(p *Person) {
 		if c.Channel == "email" && !strings.Contains(c.Address, "@") {
 			l.at("Person", p.Name, where, "an email contact needs an address with an @")
 		}
-		if c.Channel == "webhook" && !strings.HasPrefix(c.Address, "http") {
-			l.at("Person", p.Name, where, "a webhook contact needs an http or https address")
+		if c.Channel == "webhook" && !strings.HasPrefix(c.Address, "http") && strings.ContainsAny(c.Address, ".:/ ") {
+			l.at("Person", p.Name, where, "a webhook contact needs an http or https address, or a name of the channels file")
 		}
 	}
 }

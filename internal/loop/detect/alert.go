@@ -69,6 +69,8 @@ type Alert struct {
 	EndsAt      time.Time         `json:"ends_at,omitzero"`   // it is over then unless its source repeats it
 	FiredAt     time.Time         `json:"fired_at"`
 	UpdatedAt   time.Time         `json:"updated_at,omitzero"` // when its source spoke of it last
+	AckedAt     time.Time         `json:"acked_at,omitzero"`   // somebody looks at it, says its source
+	AckedBy     string            `json:"acked_by,omitempty"`
 	ResolvedAt  time.Time         `json:"resolved_at,omitzero"`
 	Resolution  string            `json:"resolution,omitempty"`
 }

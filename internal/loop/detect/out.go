@@ -11,6 +11,8 @@ const (
 
 	KindJoined     = "detect.joined"     // more alerts of a group than are told of one by one
 	KindMuted      = "detect.muted"      // alerts of which nobody is told
+	KindAcked      = "detect.acked"      // another system says that somebody looks at an alert
+	KindNoted      = "detect.noted"      // what another system says about an alert
 	KindSilenced   = "detect.silenced"   // somebody made or changed a silence
 	KindUnsilenced = "detect.unsilenced" // somebody ended a silence
 )
@@ -46,4 +48,19 @@ type Joined struct {
 type Muted struct {
 	Alert  Alert `json:"alert"`
 	Alerts int   `json:"alerts"`
+}
+
+// Acked says that somebody looks at an alert, as its source reports.
+type Acked struct {
+	Alert AlertID   `json:"alert"`
+	Group GroupID   `json:"group"`
+	By    string    `json:"by"`
+	At    time.Time `json:"at"`
+}
+
+// Noted is what a source says about an alert.
+type Noted struct {
+	Alert AlertID `json:"alert"`
+	Group GroupID `json:"group"`
+	Text  string  `json:"text"`
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/detect"
@@ -54,8 +55,8 @@ func ResolveJob(r Resolve, now time.Time) job.Job {
 	return job.New(jobResolve, string(r.Group), now, r)
 }
 
-// Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, and a calm
-// group resolves it.
+// Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, an alert that
+// was acknowledged where it came from acknowledges it, and a calm group resolves it.
 func (s *Service) Follows() event.Handlers[Tx] {
 	return event.Handlers[Tx]{
 		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
@@ -67,6 +68,21 @@ func (s *Service) Follows() event.Handlers[Tx] {
 				return nil
 			}
 			return s.open(ctx, tx, f.Alert, now)
+		},
+		detect.KindAcked: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			a, err := event.Decode[detect.Acked](e)
+			if err != nil {
+				return err
+			}
+			p, err := tx.PageOf(ctx, a.Group)
+			if errs.Is(err, errs.NotFound) || (err == nil && p.State == Resolved) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			_, err = s.ack(ctx, tx, p, a.By, now)
+			return err
 		},
 		detect.KindGroupCalm: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			c, err := event.Decode[detect.GroupCalm](e)

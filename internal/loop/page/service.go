@@ -281,30 +281,35 @@ func (s *Service) Ack(ctx context.Context, pageID ID, by string, now time.Time) 
 		if p, err = tx.Page(ctx, pageID); err != nil {
 			return err
 		}
-		switch p.State {
-		case Acked:
-			return nil
-		case Resolved:
-			return errs.New(errs.Conflict, "the page is already resolved: %s", p.Reason)
-		}
-		p.State, p.AckedAt, p.AckedBy, p.Reason = Acked, now, by, "acknowledged by "+by
-		if err := tx.SavePage(ctx, p); err != nil {
-			return err
-		}
-		if err := tx.Cancel(ctx, jobEscalate, string(p.ID)); err != nil {
-			return err
-		}
-		if err := tx.Cancel(ctx, jobRelease, string(p.Group)); err != nil {
-			return err
-		}
-		if pol := s.Catalog().Policies[p.Policy]; pol != nil && pol.AckTimeout > 0 {
-			if err := tx.Enqueue(ctx, job.New(jobReopen, string(p.ID), now.Add(pol.AckTimeout.D()), nil)); err != nil {
-				return err
-			}
-		}
-		return s.append(ctx, tx, KindAcked, p, by, by+" acknowledged the page", nil, now)
+		p, err = s.ack(ctx, tx, p, by, now)
+		return err
 	})
 	return p, err
+}
+
+func (s *Service) ack(ctx context.Context, tx Tx, p Page, by string, now time.Time) (Page, error) {
+	switch p.State {
+	case Acked:
+		return p, nil
+	case Resolved:
+		return p, errs.New(errs.Conflict, "the page is already resolved: %s", p.Reason)
+	}
+	p.State, p.AckedAt, p.AckedBy, p.Reason = Acked, now, by, "acknowledged by "+by
+	if err := tx.SavePage(ctx, p); err != nil {
+		return p, err
+	}
+	if err := tx.Cancel(ctx, jobEscalate, string(p.ID)); err != nil {
+		return p, err
+	}
+	if err := tx.Cancel(ctx, jobRelease, string(p.Group)); err != nil {
+		return p, err
+	}
+	if pol := s.Catalog().Policies[p.Policy]; pol != nil && pol.AckTimeout > 0 {
+		if err := tx.Enqueue(ctx, job.New(jobReopen, string(p.ID), now.Add(pol.AckTimeout.D()), nil)); err != nil {
+			return p, err
+		}
+	}
+	return p, s.append(ctx, tx, KindAcked, p, by, by+" acknowledged the page", nil, now)
 }
 
 // untake has people told again of a page that somebody acknowledged and did not end in time.

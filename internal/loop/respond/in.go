@@ -49,7 +49,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 				return ignoreNotFound(err)
 			}
 			i.AckedAt = c.Page.AckedAt
-			if i.Commander == "" {
+			if i.Commander == "" && detect.IsPerson(c.Page.AckedBy) {
 				i.Commander = c.Page.AckedBy
 				if err := s.append(ctx, tx, KindCommander, i, event.System, i.Commander+" has command: first to acknowledge", now); err != nil {
 					return err

@@ -9,13 +9,14 @@ import (
 
 	"nightkeeper/internal/edge/channel/channeltest"
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/secret"
 	"nightkeeper/internal/loop/page"
 )
 
 var t0 = channeltest.T0
 
 func channel(keys ...string) *Channel {
-	return New(channeltest.Client(), func() []string { return keys }, func() time.Time { return t0 })
+	return New(Config{}, channeltest.Client(), func() []string { return keys }, func() time.Time { return t0 })
 }
 
 func TestPostIsSignedAndKnownAgain(t *testing.T) {
@@ -50,6 +51,21 @@ func TestPostIsSignedAndKnownAgain(t *testing.T) {
 	}
 	if strings.Contains(r.Body, channeltest.Hidden) {
 		t.Errorf("the address, which may hold a secret, is in the body: %s", r.Body)
+	}
+}
+
+func TestAddressThatIsASecretHasAName(t *testing.T) {
+	p := channeltest.Serve(t, channeltest.Answer{Status: 200})
+	c := channel("key")
+	c.cfg.Addresses = map[string]secret.Text{"pager": secret.New(p.URL + "/hunter2")}
+	if _, err := c.Send(t.Context(), channeltest.Night("pager")); err != nil || p.Only(t).Path != "/hunter2" {
+		t.Errorf("%v", err)
+	}
+	if _, err := c.Send(t.Context(), channeltest.Night("other")); !errs.Is(err, errs.Invalid) {
+		t.Errorf("%v", err)
+	}
+	if got := (Config{Addresses: map[string]secret.Text{"a": secret.New("b")}}).Check(); len(got) != 1 {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 // Config is what the pages need. Learn, Prevent, Deploys, Health, Welcome, Now, Log and Secure are
 // optional.
 type Config struct {
+	PushKey   string // public, of web push; empty: there is none
 	Catalog   func() *catalog.Catalog
 	Graph     *graph.Live
 	Telemetry observe.Telemetry

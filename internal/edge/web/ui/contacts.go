@@ -10,6 +10,7 @@ import (
 
 type contactsData struct {
 	People  []*catalog.Person
+	PushKey string
 	Person  string // who was tried; empty: nobody
 	Results []page.Checked
 }
@@ -18,7 +19,7 @@ func (s *server) contactsPage(*http.Request) (view, error) { return s.contactsVi
 
 func (s *server) contactsView(person string, results []page.Checked) view {
 	c := s.Catalog()
-	d := contactsData{Person: person, Results: results}
+	d := contactsData{PushKey: s.PushKey, Person: person, Results: results}
 	for _, name := range sortedKeys(c.People) {
 		d.People = append(d.People, c.People[name])
 	}

@@ -1,10 +1,8 @@
-// The button that has messages pushed to this device. It shows itself only when server and browser can do it.
+// The button that has messages pushed to this device. It shows itself only when the browser can do it.
 export async function start() {
   const box = document.querySelector("[data-push]");
   if (!box || !("serviceWorker" in navigator) || !("PushManager" in window)) return;
-  const answer = await fetch("/api/v1/push/key");
-  if (!answer.ok) return;
-  const { key } = await answer.json();
+  const key = box.dataset.push;
   const button = box.querySelector("button");
   const note = box.querySelector("[data-push-note]");
   const registration = await navigator.serviceWorker.register("/push-worker.js");

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A check of contacts fails when one of them does not work, and says which.
+func TestOncallTestFailsWhenAContactDoes(t *testing.T) {
+	answer, asked := "", ""
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b := make([]byte, r.ContentLength)
+		_, _ = r.Body.Read(b)
+		asked = string(b)
+		fmt.Fprint(w, answer)
+	}))
+	defer srv.Close()
+	at := " --url " + srv.URL
+	answer = `[{"person":"ada","channel":"sms","ok":true,"text":"SM1"}]`
+	fails(t, "oncall test ada"+at, 0)
+	if asked != `{"person":"ada"}` {
+		t.Errorf("asked %s", asked)
+	}
+	answer = `[{"person":"ada","channel":"sms","ok":true,"text":"SM1"},{"person":"bob","channel":"email","ok":false,"text":"no such mailbox"}]`
+	fails(t, "oncall test --all-on-rota"+at, exitFailed, "1 of 2 contacts do not work")
+	if asked != `{}` {
+		t.Errorf("asked %s", asked)
+	}
+	fails(t, "oncall test"+at, exitUsage, "either a person or --all-on-rota")
+	fails(t, "oncall test ada --all-on-rota"+at, exitUsage, "either a person or --all-on-rota")
+}
+
+func TestValidateChecksChannels(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "channels.yaml")
+	write := func(text string, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line := "validate ../../docs/examples/catalog --channels " + file
+	write("ntfy: {}", 0o600)
+	fails(t, line, 0)
+	write("ntfy: {tokn: x}", 0o600)
+	fails(t, line, exitFailed, "1 mistake")
+	write("ntfy: {}", 0o644)
+	fails(t, line, exitFailed, "1 mistake")
+}
