@@ -25,7 +25,7 @@ import (
 )
 
 // Alerts pour in while the server is killed again and again: every alert that it accepted has told somebody, and nobody is
-// told of one more than once for each kill. `make crash` does it 300 times, and 100 times with two servers on PostgreSQL.
+// told of one more than once for each kill. `make crash` does it 300 times.
 func TestNoAcceptedAlertIsLostWhenTheServerIsKilled(t *testing.T) {
 	newSiege(t, 1, "").run(kills(t, 20))
 }
