@@ -31,7 +31,7 @@ bench: ## cold build, size, start, memory, and the Go benchmarks
 	go run ./scripts/bench
 
 crash: ## alerts pour in while the server is killed 300 times: none may be lost; then two servers on PostgreSQL
-	NIGHTKEEPER_KILLS=300 scripts/postgres.sh run go test -count=1 -timeout 60m -v -run IsKilled$$ ./test/story
+	NIGHTKEEPER_KILLS=300 scripts/postgres.sh run go test -count=1 -timeout 60m -v -run NoAcceptedAlertIsLost ./test/story
 
 screenshots: ## make the pictures of docs/ from the real pages
 	scripts/screenshots.sh
