@@ -17,7 +17,7 @@ func (a *App) intake() map[string]http.Handler {
 	hooks := webhook.New(webhook.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log})
 	return map[string]http.Handler{
 		webhook.Prefix: hooks, webhook.OnCall: hooks,
-		pagerduty.Prefix: pagerduty.New(pagerduty.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Deploy: a.recordDeploy, Now: now, Log: log}),
+		pagerduty.Prefix:    pagerduty.New(pagerduty.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Deploy: a.recordDeploy, Now: now, Log: log}),
 		alertmanager.Prefix: alertmanager.New(alertmanager.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Ready: a.ready, Now: now, Log: log, Version: a.opts.Version}),
 	}
 }
