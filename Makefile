@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 # shop and the telemetry engine take minutes there, and what they share is behind these packages.
 RACE := ./internal/kit/... ./internal/loop/... ./internal/edge/store/...
 
-.PHONY: help build test check bench screenshots demo needs format vet lint layout generated tidy lists generate unit race story
+.PHONY: help build test check bench crash screenshots demo needs format vet lint layout generated tidy lists generate unit race story
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ check: format vet lint layout generated tidy ## everything but the tests: format
 
 bench: ## cold build, size, start, memory, and the Go benchmarks
 	go run ./scripts/bench
+
+crash: ## alerts pour in while the server is killed 300 times: none may be lost; then two servers on PostgreSQL
+	NIGHTKEEPER_KILLS=300 scripts/postgres.sh run go test -count=1 -timeout 60m -v -run NoAcceptedAlertIsLost ./test/story
 
 screenshots: ## make the pictures of docs/ from the real pages
 	scripts/screenshots.sh
@@ -74,4 +77,4 @@ race:
 
 # The stories play the whole demo and need the machine for themselves.
 story:
-	go test -json -timeout 40m -p 1 -parallel 1 ./test/story | go run ./scripts/testreport
+	scripts/postgres.sh run go test -json -timeout 40m -p 1 -parallel 1 ./test/story | go run ./scripts/testreport

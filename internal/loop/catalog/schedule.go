@@ -263,6 +263,9 @@ func (l *loader) checkSchedule(s *Schedule) {
 		if len(o.Crew()) == 0 {
 			l.at("Schedule", s.Name, where, "an override needs a person or people: nobody is not possible")
 		}
+		if slices.Contains(o.Crew(), o.Instead) {
+			l.at("Schedule", s.Name, where, "%s cannot stand in for %s", o.Instead, o.Instead)
+		}
 		from, err1 := o.From.In(loc)
 		to, err2 := o.To.In(loc)
 		if err1 != nil || err2 != nil || !to.After(from) {

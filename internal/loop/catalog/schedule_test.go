@@ -53,7 +53,7 @@ func TestScheduleOfLayersIsRead(t *testing.T) {
       to: 17:00
     - {from: fri 17:00, to: mon 09:00}
   overrides:
-  - {people: [mira, tomas], instead: mira, from: 2026-12-24T09:00, to: 2026-12-25T09:00}
+  - {people: [mira, tomas], from: 2026-12-24T09:00, to: 2026-12-25T09:00}
 `)
 	if len(ps) > 0 {
 		t.Fatalf("%q", ps)
@@ -116,6 +116,7 @@ func TestMistakesOfSchedulesAreNamedWithTheirPlace(t *testing.T) {
 	f(layer("  noticeBefore: 30d\n"), `bad.yaml:15:17: noticeBefore is 30d; people are told at most 14d before`)
 	f(layer("  overrides: [{from: 2026-01-06, to: 2026-01-07}]\n"), `bad.yaml:15:16: an override needs a person or people: nobody is not possible`)
 	f(layer("  overrides: [{people: [mirra], instead: tomsa, from: 2026-01-06, to: 2026-01-07}]\n"), `bad.yaml:15:25: there is no Person named "mirra"; did you mean "mira"?`, `bad.yaml:15:42: there is no Person named "tomsa"; did you mean "tomas"?`)
+	f(layer("  overrides: [{person: mira, instead: mira, from: 2026-01-06, to: 2026-01-07}]\n"), `bad.yaml:15:16: mira cannot stand in for mira`)
 	f(layer("    rotation: daily\n"), `bad.yaml:15:5: unknown field "rotation"`)
 }
 

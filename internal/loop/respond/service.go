@@ -70,7 +70,16 @@ func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Tim
 	if err := s.append(ctx, tx, kind, next, event.System, text, now); err != nil {
 		return err
 	}
-	return tx.Enqueue(ctx, job.New(jobDiagnose, string(next.ID), now, nil))
+	return s.diagnose(ctx, tx, next.ID, a, now)
+}
+
+// diagnose has the fleet looked at for an incident, when something of it is seen by us: of what only another system knows
+// there is nothing to find.
+func (s *Service) diagnose(ctx context.Context, tx Tx, incident ID, a detect.Alert, now time.Time) error {
+	if a.Source != "" && len(s.Catalog().SLOsOf(a.Service)) == 0 && !slices.Contains(s.Graph.Services(now), a.Service) {
+		return nil
+	}
+	return tx.Enqueue(ctx, job.New(jobDiagnose, string(incident), now, nil))
 }
 
 func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time) error {
@@ -98,7 +107,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	if err := s.append(ctx, tx, KindOpened, i, event.System, text, now); err != nil {
 		return err
 	}
-	return tx.Enqueue(ctx, job.New(jobDiagnose, string(i.ID), now, nil))
+	return s.diagnose(ctx, tx, i.ID, a, now)
 }
 
 // commander returns who commands now: whoever is on the schedule labelled role=commander.

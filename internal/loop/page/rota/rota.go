@@ -94,6 +94,23 @@ func (r *Rota) Has(person string) bool {
 // At returns the shift that holds t, with times in the zone of the schedule.
 func (r *Rota) At(t time.Time) Shift {
 	sh := r.at(t)
+	if slices.ContainsFunc(sh.Duties, func(d Duty) bool { return d.Instead != "" }) {
+		// What somebody stands in for may change while who does stays the same.
+		for sh.To.Before(future) {
+			next := r.at(sh.To)
+			if !slices.Equal(next.Duties, sh.Duties) {
+				break
+			}
+			sh.To = next.To
+		}
+		for sh.From.After(past) {
+			before := r.at(sh.From.Add(-1))
+			if !slices.Equal(before.Duties, sh.Duties) {
+				break
+			}
+			sh.From = before.From
+		}
+	}
 	out := Shift{Duties: sh.Duties}
 	if out.Duties == nil {
 		out.Duties = []Duty{}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package rota
+
+const everyNth = 1
