@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,28 +17,37 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nightkeeper/internal/app"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/page/convert"
 	"nightkeeper/internal/loop/page/rota"
 )
 
+// importToken is the variable of the environment with the token for the API that is imported from.
+const importToken = "NIGHTKEEPER_IMPORT_TOKEN"
+
+// compareFor is for how long who is on call is compared when the API is asked.
+const compareFor = 90 * 24 * time.Hour
+
 // importing is one run of an import command.
 type importing struct {
-	source       string
 	url, out     string
 	write, force bool
 	json         bool
 }
 
-// sources are the systems that can be imported from, and what their exports are.
-var sources = []struct {
-	name, title, export string
-	convert             func(e convert.Export, now time.Time) (*convert.Plan, error)
-}{
-	{"pagerduty", "PagerDuty", "a file or a directory of JSON", convert.PagerDuty},
-	{"opsgenie", "Opsgenie", "a file or a directory of JSON", convert.Opsgenie},
-	{"grafana-oncall", "Grafana OnCall", "a file or a directory of JSON", convert.GrafanaOnCall},
+// source is a system that can be imported from.
+type source struct {
+	name, title, export, url string
+	convert                  func(e convert.Export, now time.Time) (*convert.Plan, error) // nil for Alertmanager, which is one YAML file
+}
+
+var sources = []source{
+	{"pagerduty", "PagerDuty", "a file or a directory of JSON", "https://api.pagerduty.com", convert.PagerDuty},
+	{"opsgenie", "Opsgenie", "a file or a directory of JSON", "https://api.opsgenie.com", convert.Opsgenie},
+	{"grafana-oncall", "Grafana OnCall", "a file or a directory of JSON", "https://oncall.example.com", convert.GrafanaOnCall},
+	{"alertmanager", "Alertmanager", "its alertmanager.yml", "http://127.0.0.1:9093", nil},
 }
 
 func newImport() *cobra.Command {
@@ -46,30 +56,28 @@ func newImport() *cobra.Command {
 		Short: "Make a catalog of what another on-call system has, and compare who is on call",
 	}
 	for _, s := range sources {
-		im := &importing{source: s.name}
+		im := &importing{}
 		sub := &cobra.Command{
 			Use:   s.name + " [EXPORT]",
-			Short: "Import from " + s.title + ": EXPORT is " + s.export,
-			Args:  cobra.MaximumNArgs(1),
+			Short: "Import from " + s.title + ": EXPORT is " + s.export + ", or give --url",
+			Long: "Shows what becomes what, what is changed and what has no place, and compares who is on call with what the export says.\n" +
+				"With --url the API is asked, with the token in " + importToken + ". Nothing is written without --write.",
+			Args: cobra.MaximumNArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				if len(args) != 1 {
-					return usage(cmd, fmt.Errorf("name an export"))
+				if (len(args) == 1) == (im.url != "") {
+					return usage(cmd, fmt.Errorf("give an export or --url"))
 				}
 				if im.write && im.out == "" {
 					return usage(cmd, fmt.Errorf("--write needs --out: the directory to write into"))
 				}
-				e, err := readExport(args[0])
+				p, err := im.plan(cmd, s, args)
 				if err != nil {
 					return err
 				}
-				now := time.Now()
-				p, err := s.convert(e, now)
-				if err != nil {
-					return err
-				}
-				return im.run(p, cmd.OutOrStdout())
+				return im.run(p, os.Stdout)
 			},
 		}
+		sub.Flags().StringVar(&im.url, "url", "", "ask the API at this address, such as "+s.url)
 		sub.Flags().StringVar(&im.out, "out", "", "the directory of the catalog")
 		sub.Flags().BoolVar(&im.write, "write", false, "write the documents into --out; without it only the plan is shown")
 		sub.Flags().BoolVar(&im.force, "force", false, "overwrite files in --out that differ")
@@ -77,6 +85,45 @@ func newImport() *cobra.Command {
 		cmd.AddCommand(sub)
 	}
 	return cmd
+}
+
+// plan reads the export, or asks the API, and converts it.
+func (im *importing) plan(cmd *cobra.Command, s source, args []string) (*convert.Plan, error) {
+	now := time.Now().UTC()
+	from := now.Truncate(time.Minute)
+	live := app.Import{URL: im.url, Token: os.Getenv(importToken), From: from, To: from.Add(compareFor),
+		Tell: func(text string) { fmt.Fprintln(os.Stderr, "nightkeeper:", text) }}
+	if im.url != "" && live.Token == "" && s.convert != nil {
+		return nil, usage(cmd, fmt.Errorf("put the token for %s into %s", s.title, importToken))
+	}
+	if s.convert == nil {
+		text, err := readAlertmanager(cmd.Context(), live, args)
+		if err != nil {
+			return nil, err
+		}
+		return convert.Alertmanager(text, now)
+	}
+	e, err := convert.Export(nil), error(nil)
+	if im.url != "" {
+		e, err = live.Export(cmd.Context(), s.name)
+	} else {
+		e, err = readExport(args[0])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.convert(e, now)
+}
+
+func readAlertmanager(ctx context.Context, live app.Import, args []string) ([]byte, error) {
+	if len(args) == 0 {
+		return live.Alertmanager(ctx)
+	}
+	b, err := os.ReadFile(args[0])
+	if err != nil {
+		return nil, exitError{exitUsage, fmt.Errorf("%s cannot be read: %w", args[0], err)}
+	}
+	return b, nil
 }
 
 func readExport(path string) (convert.Export, error) {
@@ -230,7 +277,7 @@ func (rep report) print(out io.Writer, dir string) error {
 		if c.Differences > 0 {
 			what = fmt.Sprintf("%d differences", c.Differences)
 		}
-		fmt.Fprintf(&text, "compared %s from %s to %s UTC (%s): %s\n", c.Schedule, at(c.From), at(c.To), span(c.To.Sub(c.From)), what)
+		fmt.Fprintf(&text, "compared %s from %s to %s UTC (%s): %s\n", c.Schedule, at(c.From), at(c.To), lasting(c.To.Sub(c.From)), what)
 	}
 	for _, d := range rep.Differences {
 		fmt.Fprintf(&text, "  %s to %s UTC, %s: %s there, %s here\n", at(d.From), at(d.To), d.Schedule, names(d.Theirs), names(d.Ours))
@@ -248,7 +295,7 @@ func (rep report) print(out io.Writer, dir string) error {
 	return err
 }
 
-func span(d time.Duration) string {
+func lasting(d time.Duration) string {
 	if d < 48*time.Hour {
 		return catalog.Duration(d.Round(time.Second)).String()
 	}

@@ -455,8 +455,11 @@ func (c *opsgenie) timelines() error {
 		if s == nil {
 			s = &seen{name: cmp.Or(t.Parent.Name, id), window: w}
 			all[id] = s
-			if w.From.IsZero() {
-				s.window = window{t.Start, t.End}
+			if t.Start.After(w.From) {
+				s.window.From = t.Start
+			}
+			if !t.End.IsZero() && (w.To.IsZero() || t.End.Before(w.To)) {
+				s.window.To = t.End
 			}
 		}
 		for _, ro := range t.Final.Rotations {
