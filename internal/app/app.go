@@ -214,6 +214,9 @@ func (a *App) restore(ctx context.Context) error {
 	if err := a.phases.detect.Restore(ctx, a.opts.Now()); err != nil {
 		return fmt.Errorf("read ledgers: %w", err)
 	}
+	if err := a.phases.detect.Listen(ctx, a.opts.Now()); err != nil {
+		return err
+	}
 	if a.rollup == nil {
 		return nil
 	}

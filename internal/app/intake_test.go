@@ -78,3 +78,31 @@ func TestWebhookWithTheTokenInItsAddress(t *testing.T) {
 	}
 	w.API.Await(page.KindOpened, 0)
 }
+
+func TestHeartbeatOfTheCatalogIsPinged(t *testing.T) {
+	w := start(t)
+	w.Declare(apptest.Files{"beats.yaml": "apiVersion: nightkeeper/v1\nkind: Heartbeat\nmetadata: {name: backup}\nspec: {interval: 1d, service: checkout}\n"})
+	if err := w.App.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	w.Stop()
+	w.Boot() // it is expected from the start on
+	if got := send(t, w, "/heartbeat/"+w.Token("intake")+"/backup", "", ""); got != 200 {
+		t.Errorf("%d", got)
+	}
+	type beat struct {
+		Name, Interval, Grace string
+		Declared, Late        bool
+		LastPing              string `json:"last_ping"`
+	}
+	if bs := apptest.Get[[]beat](w.API, "/api/v1/heartbeats"); len(bs) != 1 || bs[0].Name != "backup" || bs[0].Interval != "1d" || bs[0].Grace != "1m" || !bs[0].Declared || bs[0].LastPing == "" {
+		t.Errorf("%+v", bs)
+	}
+	w.API.Post("/api/v1/heartbeats", map[string]any{"name": "cron", "interval": "10m"})
+	if bs := apptest.Get[[]beat](w.API, "/api/v1/heartbeats"); len(bs) != 2 || bs[1].Declared {
+		t.Errorf("%+v", bs)
+	}
+	if got := send(t, w, "/v2/heartbeats/cron/ping", w.Token("intake"), ""); got != 202 {
+		t.Errorf("where clients of Opsgenie look: %d", got)
+	}
+}

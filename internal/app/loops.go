@@ -17,6 +17,7 @@ const (
 	tickEvery   = time.Second
 	flushEvery  = time.Second
 	policyEvery = 5 * time.Second
+	listenEvery = 5 * time.Second
 	trimEvery   = time.Hour
 )
 
@@ -31,6 +32,7 @@ func (a *App) loops() []life.Part {
 		return loop("follow "+name, func(ctx context.Context) error { return a.db.Follow(ctx, name, h, now, log) })
 	}
 	all := store.Timers{}
+	timers(all, p.detect.Timers())
 	timers(all, p.page.Timers())
 	timers(all, p.remediate.Timers())
 	timers(all, p.learn.Timers())
@@ -47,6 +49,7 @@ func (a *App) loops() []life.Part {
 		a.tasks("runs", p.remediate.Tasks(), 8),
 		a.tasks("experiments", p.prevent.Tasks(), 2),
 		a.every("alerts", tickEvery, func(ctx context.Context) error { return p.detect.Tick(ctx, now()) }),
+		a.every("heartbeats", listenEvery, func(ctx context.Context) error { return p.detect.Listen(ctx, now()) }),
 		a.every("ledgers", flushEvery, p.detect.Flush),
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
 		a.every("session trim", trimEvery, a.auth.Trim),

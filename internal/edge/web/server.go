@@ -19,7 +19,7 @@ type Config struct {
 	UI        http.Handler            // everything else
 	OTLP      http.Handler            // under /v1/
 	Callbacks http.Handler            // under /callbacks/: what providers of messages call; it checks who does
-	Intake    map[string]http.Handler // of alerts, under paths that begin and end with a slash; they bound what they read
+	Intake    map[string]http.Handler // of alerts, by path; they bound what they read
 	Ready     func(ctx context.Context) error
 	Log       *slog.Logger
 	MaxBody   int64 // of one request to API and UI; default 4 MiB

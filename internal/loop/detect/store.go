@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/detect/slo"
 )
 
@@ -20,6 +21,7 @@ type Store interface {
 // Tx is one transaction of a Store.
 type Tx interface {
 	event.Appender
+	job.Enqueuer
 	// Alert returns an alert or an error with code not_found.
 	Alert(ctx context.Context, id AlertID) (Alert, error)
 	// Alerts returns alerts: those of a group when group is set, only firing ones when firing is set; the oldest first.
@@ -50,6 +52,16 @@ type Tx interface {
 	// Silences returns those that end after a time, the newest first.
 	Silences(ctx context.Context, after time.Time) ([]Silence, error)
 	SaveSilence(ctx context.Context, s Silence) error
+	// Heartbeat returns a heartbeat or an error with code not_found.
+	Heartbeat(ctx context.Context, name string) (Heartbeat, error)
+	// Heartbeats returns all heartbeats, by name.
+	Heartbeats(ctx context.Context) ([]Heartbeat, error)
+	SaveHeartbeat(ctx context.Context, h Heartbeat) error
+	// DropHeartbeat removes a heartbeat; one that does not exist is no error.
+	DropHeartbeat(ctx context.Context, name string) error
+	// Mark returns a time that was kept under a name; zero when none was.
+	Mark(ctx context.Context, name string) (time.Time, error)
+	SaveMark(ctx context.Context, name string, at time.Time) error
 	// SaveBuckets writes whole counts of ledger buckets.
 	SaveBuckets(ctx context.Context, objective string, bs []slo.Bucket) error
 	// Buckets calls fn with every stored bucket.

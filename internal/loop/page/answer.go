@@ -106,7 +106,7 @@ func (s *Service) End(ctx context.Context, id ID, by string, now time.Time) (p P
 		if p, err = tx.Page(ctx, id); err != nil || p.State == Resolved {
 			return err
 		}
-		if err := s.resolve(ctx, tx, p.Group, "resolved by "+by, now); err != nil {
+		if err := s.resolve(ctx, tx, p.Group, by, "resolved by "+by, now); err != nil {
 			return err
 		}
 		p, err = tx.Page(ctx, id)

@@ -89,7 +89,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
-			return s.resolve(ctx, tx, c.Group, cmp.Or(c.Reason, "no alert fires any more"), now)
+			return s.resolve(ctx, tx, c.Group, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
 		},
 		KindAcked:    s.changed,
 		KindResolved: s.changed,
@@ -118,7 +118,7 @@ func (s *Service) Timers() job.Timers[Tx] {
 			if err != nil {
 				return err
 			}
-			return s.resolve(ctx, tx, r.Group, r.Reason, now)
+			return s.resolve(ctx, tx, r.Group, event.System, r.Reason, now)
 		},
 		jobReopen: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			return s.untake(ctx, tx, ID(j.Key), now)

@@ -322,7 +322,7 @@ func (s *Service) untake(ctx context.Context, tx Tx, pageID ID, now time.Time) e
 }
 
 // resolve ends the page of a group.
-func (s *Service) resolve(ctx context.Context, tx Tx, g detect.GroupID, reason string, now time.Time) error {
+func (s *Service) resolve(ctx context.Context, tx Tx, g detect.GroupID, by, reason string, now time.Time) error {
 	p, err := tx.PageOf(ctx, g)
 	if errs.Is(err, errs.NotFound) {
 		return nil
@@ -346,7 +346,7 @@ func (s *Service) resolve(ctx context.Context, tx Tx, g detect.GroupID, reason s
 	if err := tx.Cancel(ctx, jobReopen, string(p.ID)); err != nil {
 		return err
 	}
-	return s.append(ctx, tx, KindResolved, p, event.System, "page resolved: "+reason, nil, now)
+	return s.append(ctx, tx, KindResolved, p, by, "page resolved: "+reason, nil, now)
 }
 
 // Live returns the pages that are not resolved, the newest first.

@@ -15,7 +15,8 @@ import (
 // jobDiagnose looks at the fleet again; it is due every few seconds while an incident is open.
 const jobDiagnose = "respond.diagnose"
 
-// Follows returns what respond does about facts: alerts open incidents or join them, and a calm group resolves its own.
+// Follows returns what respond does about facts: alerts open incidents or join them, and a calm group resolves its own, as
+// does a person who ends its page.
 func (s *Service) Follows() event.Handlers[Tx] {
 	return event.Handlers[Tx]{
 		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
@@ -38,6 +39,16 @@ func (s *Service) Follows() event.Handlers[Tx] {
 				return err
 			}
 			return s.resolve(ctx, tx, i, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
+		},
+		page.KindResolved: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			if e.Actor == event.System {
+				return nil // it followed from what respond knows
+			}
+			i, err := tx.IncidentOf(ctx, detect.GroupID(e.Group))
+			if err != nil || !i.Open() {
+				return ignoreNotFound(err)
+			}
+			return s.resolve(ctx, tx, i, e.Actor, e.Actor+" resolved its page", now)
 		},
 		page.KindAcked: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			c, err := event.Decode[page.Changed](e)

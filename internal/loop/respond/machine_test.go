@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -261,5 +262,42 @@ func (w *world) check(firing map[string]bool) {
 		if want := map[bool]int{true: 1}[i.Open()]; jobs != want {
 			w.t.Fatalf("%d looks are planned for an incident that is %s", jobs, i.Status)
 		}
+	}
+}
+
+func TestPersonWhoEndsThePageResolvesTheIncident(t *testing.T) {
+	w := newWorld(t)
+	w.fire("g", "checkout", detect.SEV2)
+	w.fire("h", "search", detect.SEV2)
+	end := func(group, by string) {
+		e := event.New(page.KindResolved, w.Now(), by, "pg", "", page.Changed{})
+		e.Group = group
+		w.Append(e)
+		w.Settle()
+	}
+	end("g", event.System)
+	if i := w.all()[1]; !i.Open() {
+		t.Errorf("a page that the program ended ended its incident: %+v", i)
+	}
+	end("g", "tomas")
+	end("g", "tomas")
+	end("nothing", "tomas")
+	is := w.all()
+	if is[1].Open() || !strings.Contains(is[1].Reason, "tomas resolved its page") || !is[0].Open() {
+		t.Errorf("%+v", is)
+	}
+	if n := len(w.Facts(respond.KindResolved)); n != 1 {
+		t.Errorf("resolved %d times", n)
+	}
+}
+
+func TestOfWhatOnlyAnotherSystemKnowsNothingIsDiagnosed(t *testing.T) {
+	w := newWorld(t)
+	a := detect.Alert{ID: "al_9", Source: "alertmanager", Integration: "prom", Title: "Disk full", Group: "g", Severity: detect.SEV2, FiredAt: w.Now()}
+	w.Append(event.New(detect.KindFired, w.Now(), event.System, string(a.ID), "", detect.Fired{Alert: a}))
+	w.Settle()
+	w.For(2 * time.Minute)
+	if is := w.all(); len(is) != 1 || is[0].Title != "Disk full" || len(is[0].Burning) != 0 || is[0].Cause != nil {
+		t.Errorf("%+v", is)
 	}
 }

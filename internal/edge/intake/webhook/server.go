@@ -58,7 +58,28 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST "+Prefix+"{format}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, formats, door.Secret(r)) })
 	mux.HandleFunc("POST "+Prefix+"{format}/{token}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, formats, r.PathValue("token")) })
 	mux.HandleFunc("POST "+OnCall+"{format}/{token}/{$}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, onCallFormats, r.PathValue("token")) })
+	// A heartbeat of Grafana OnCall belongs to an integration and has its name.
+	mux.HandleFunc("POST "+OnCall+"{format}/{token}/heartbeat/{$}", s.heartbeat)
+	mux.HandleFunc("GET "+OnCall+"{format}/{token}/heartbeat/{$}", s.heartbeat)
 	return mux
+}
+
+func (s *server) heartbeat(w http.ResponseWriter, r *http.Request) {
+	v, err := s.Door.Enter(w, r, r.PathValue("token"))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	defer v.Leave()
+	if _, err = s.Detect.Ping(r.Context(), v.Integration, s.Now()); err != nil {
+		if errs.Is(err, errs.NotFound) {
+			err = errs.New(errs.NotFound, "there is no heartbeat named as the integration is, %s; declare it in the catalog with kind Heartbeat", v.Integration)
+		}
+		s.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, "Ok.")
 }
 
 func (s *server) serve(w http.ResponseWriter, r *http.Request, known map[string]format, secret string) {

@@ -309,3 +309,20 @@ func TestSubscriptionIsConfirmedByAPerson(t *testing.T) {
 		t.Errorf("%d %s; the log says %s", status, said, w.log.String())
 	}
 }
+
+func TestHeartbeatOfOnCall(t *testing.T) {
+	w := newWorld(t)
+	if status, said := w.post("/integrations/v1/webhook/nk_cron/heartbeat/", ""); status != 404 || !strings.Contains(said, "cron") {
+		t.Errorf("%d %s", status, said)
+	}
+	if _, err := w.detect.MakeHeartbeat(t.Context(), detect.Heartbeat{Name: "cron", Interval: time.Hour, Enabled: true}, "mira", t0); err != nil {
+		t.Fatal(err)
+	}
+	w.ok("/integrations/v1/webhook/nk_cron/heartbeat/", "")
+	if h, err := w.detect.HeartbeatOf(t.Context(), "cron"); err != nil || !h.LastPing.Equal(t0) {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if status, _ := w.post("/integrations/v1/webhook/guess/heartbeat/", ""); status != 401 {
+		t.Errorf("%d", status)
+	}
+}

@@ -107,6 +107,7 @@ func New(c Config) http.Handler {
 	r := &routes{c, api}
 	r.observe()
 	r.detect()
+	r.heartbeats()
 	r.page()
 	r.channels()
 	r.respond()

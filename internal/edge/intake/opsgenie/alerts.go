@@ -1,0 +1,291 @@
+package opsgenie
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"nightkeeper/internal/kit/door"
+	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/detect"
+)
+
+// posted is an alert as clients create it.
+type posted struct {
+	Message     string            `json:"message"`
+	Alias       string            `json:"alias"`
+	Description string            `json:"description"`
+	Tags        []string          `json:"tags"`
+	Details     map[string]string `json:"details"`
+	Entity      string            `json:"entity"`
+	Source      string            `json:"source"`
+	Priority    string            `json:"priority"`
+	User        string            `json:"user"`
+	Note        string            `json:"note"`
+}
+
+// Lengths as Opsgenie has them.
+const (
+	maxAlias       = 512
+	maxDescription = 15_000
+)
+
+// accepted is what is said of every request that changes an alert.
+const accepted = "Request will be processed"
+
+// requestID tells in requests what became of a request: there is nothing to look up but the alert. An alert that was not
+// there is none.
+func requestID(action string, a detect.AlertID) string { return action + "-" + string(a) }
+
+// actions by the first part of a request's id: its name, and what is said when it is done.
+var actions = map[string][2]string{
+	"create": {"Create", "Created alert"}, "close": {"Close", "Closed alert"}, "ack": {"Acknowledge", "Acknowledged alert"},
+	"note": {"AddNote", "Added note"}, "update": {"Update", "Updated alert"},
+}
+
+// incoming checks an alert and returns it in our words.
+func (p *posted) incoming(integration string) (detect.Incoming, error) {
+	wrong := unprocessable{}
+	if strings.TrimSpace(p.Message) == "" {
+		wrong["message"] = "Message can not be empty."
+	}
+	if len(p.Alias) > maxAlias {
+		wrong["alias"] = fmt.Sprintf("Alias is longer than %d characters.", maxAlias)
+	}
+	switch p.Priority {
+	case "", "P1", "P2", "P3", "P4", "P5":
+	default:
+		wrong["priority"] = "Priority should be one of [ P1, P2, P3, P4, P5 ]"
+	}
+	if len(wrong) > 0 {
+		return detect.Incoming{}, wrong
+	}
+	in := detect.Incoming{
+		Source: "opsgenie", Integration: integration, Key: cmp.Or(p.Alias, strings.ToLower(rand.Text())), Title: p.Message,
+		Severity: cmp.Or(p.Priority, "P3"), Labels: map[string]string{}, Annotations: map[string]string{},
+	}
+	for name, value := range p.Details {
+		if value != "" {
+			in.Labels[name] = value
+		}
+	}
+	var plain []string
+	for _, tag := range p.Tags {
+		if name, value, ok := strings.Cut(tag, ":"); ok && name != "" && value != "" && in.Labels[name] == "" {
+			in.Labels[name] = value
+		} else {
+			plain = append(plain, tag)
+		}
+	}
+	for name, value := range map[string]string{"entity": p.Entity, "source": p.Source, "tags": strings.Join(plain, ",")} {
+		if value != "" && in.Labels[name] == "" {
+			in.Labels[name] = value
+		}
+	}
+	if p.Description != "" {
+		in.Annotations["description"] = door.Clip(p.Description, maxDescription)
+	}
+	return in, door.Check(in.Key, in.Labels, in.Annotations)
+}
+
+func (s *server) create(c call) (reply, error) {
+	var p posted
+	if err := c.read(&p); err != nil {
+		return reply{}, err
+	}
+	in, err := p.incoming(c.Integration)
+	if err != nil {
+		return reply{}, err
+	}
+	if in.Labels["service"] == "" && s.Catalog().Services[p.Entity] != nil {
+		in.Labels["service"] = p.Entity
+	}
+	rs, err := s.Detect.Receive(c.Context(), []detect.Incoming{in}, c.now)
+	if err != nil {
+		return reply{}, err
+	}
+	if p.Note != "" {
+		if _, err := s.Detect.Note(c.Context(), c.Integration, in.Key, p.Note, s.by(c, p.User), c.now); err != nil && !errs.Is(err, errs.NotFound) {
+			return reply{}, err
+		}
+	}
+	return reply{status: http.StatusAccepted, request: requestID("create", rs[0].Alert), result: accepted}, nil
+}
+
+// by returns who did something: the person of the catalog that the client names, by name or address, or the integration.
+func (s *server) by(c call, user string) string {
+	people := s.Catalog().People
+	if people[user] != nil {
+		return user
+	}
+	for name, p := range people {
+		for _, x := range p.Contacts {
+			if user != "" && x.Address == user {
+				return name
+			}
+		}
+	}
+	return detect.ActorOf(c.Integration)
+}
+
+// mostLooked bounds how many alerts are looked at for one that is over.
+const mostLooked = 5000
+
+// find returns the alert that an address names. One that is not there is an error with code not_found.
+func (s *server) find(c call) (detect.Alert, error) {
+	want, by := c.r.PathValue("id"), cmp.Or(c.r.URL.Query().Get("identifierType"), "id")
+	missing := errs.New(errs.NotFound, "Alert does not exist with given %s.", by)
+	switch by {
+	case "id":
+		a, err := s.Detect.Alert(c.Context(), detect.AlertID(want))
+		if errs.Is(err, errs.NotFound) || (err == nil && a.Integration != c.Integration) {
+			return detect.Alert{}, missing
+		}
+		return a, err
+	case "alias":
+	default:
+		return detect.Alert{}, errs.New(errs.Invalid, "identifierType %.40q is not known here; use id or alias", by)
+	}
+	a, err := s.Detect.FiringOf(c.Context(), c.Integration, want)
+	if !errs.Is(err, errs.NotFound) {
+		return a, err
+	}
+	looked, found := 0, false
+	err = s.each(c, detect.Filter{}, func(x detect.Alert) bool {
+		if found = x.Key == want; found {
+			a = x
+		}
+		looked++
+		return !found && looked < mostLooked
+	})
+	if err == nil && !found {
+		err = missing
+	}
+	return a, err
+}
+
+// each calls fn with the alerts of the integration that a filter selects, the newest first, until it returns false.
+func (s *server) each(c call, f detect.Filter, fn func(detect.Alert) bool) error {
+	f.Integration, f.Limit = c.Integration, 500
+	for {
+		as, err := s.Detect.Find(c.Context(), f)
+		if err != nil {
+			return err
+		}
+		for _, a := range as {
+			if !fn(a) {
+				return nil
+			}
+			f.Before = a.ID
+		}
+		if len(as) < f.Limit {
+			return nil
+		}
+	}
+}
+
+// done is what clients send with an action.
+type done struct {
+	User string `json:"user"`
+	Note string `json:"note"`
+}
+
+// change does something to the alert that an address names. Opsgenie accepts a request about an alert that is not there, and
+// says so only in requests.
+func (s *server) change(c call, action string, fn func(a detect.Alert, d done) error) (reply, error) {
+	var d done
+	if err := c.read(&d); err != nil {
+		return reply{}, err
+	}
+	a, err := s.find(c)
+	if err == nil {
+		err = fn(a, d)
+	}
+	if err == nil && d.Note != "" && action != "note" && action != "close" {
+		_, err = s.Detect.Note(c.Context(), c.Integration, a.Key, d.Note, s.by(c, d.User), c.now)
+	}
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return reply{status: http.StatusAccepted, request: requestID(action, "none"), result: accepted}, nil
+	case err != nil:
+		return reply{}, err
+	}
+	return reply{status: http.StatusAccepted, request: requestID(action, a.ID), result: accepted}, nil
+}
+
+func (s *server) close(c call) (reply, error) {
+	return s.change(c, "close", func(a detect.Alert, d done) error {
+		if a.State != detect.Firing {
+			return nil
+		}
+		if d.Note != "" {
+			if _, err := s.Detect.Note(c.Context(), c.Integration, a.Key, d.Note, s.by(c, d.User), c.now); err != nil {
+				return err
+			}
+		}
+		_, err := s.Detect.Receive(c.Context(), []detect.Incoming{{Source: "opsgenie", Integration: c.Integration, Key: a.Key, EndsAt: c.now}}, c.now)
+		return err
+	})
+}
+
+func (s *server) acknowledge(c call) (reply, error) {
+	return s.change(c, "ack", func(a detect.Alert, d done) error {
+		_, err := s.Detect.Ack(c.Context(), c.Integration, a.Key, s.by(c, d.User), c.now)
+		return err
+	})
+}
+
+func (s *server) note(c call) (reply, error) {
+	return s.change(c, "note", func(a detect.Alert, d done) error {
+		if strings.TrimSpace(d.Note) == "" {
+			return unprocessable{"note": "Note can not be empty."}
+		}
+		_, err := s.Detect.Note(c.Context(), c.Integration, a.Key, d.Note, s.by(c, d.User), c.now)
+		return err
+	})
+}
+
+// update keeps that a client changed the text of an alert as a note: what was told first stays as it was told.
+func (s *server) update(c call, what string) (reply, error) {
+	var to map[string]any
+	if err := c.read(&to); err != nil {
+		return reply{}, err
+	}
+	text, ok := to[what].(string)
+	if !ok || text == "" {
+		return reply{}, unprocessable{what: "can not be empty."}
+	}
+	return s.change(c, "update", func(a detect.Alert, d done) error {
+		_, err := s.Detect.Note(c.Context(), c.Integration, a.Key, what+" is now: "+door.Clip(text, maxDescription), s.by(c, d.User), c.now)
+		return err
+	})
+}
+
+func (s *server) request(c call) (reply, error) {
+	action, id, ok := strings.Cut(c.r.PathValue("request"), "-")
+	names, known := actions[action]
+	if !ok || !known {
+		return reply{}, errs.New(errs.NotFound, "Request not found. It might not be processed, yet.")
+	}
+	data := map[string]any{"isSuccess": false, "action": names[0], "status": "Alert does not exist", "processedAt": c.now.UTC(), "integrationId": c.Integration}
+	if id != "none" {
+		c.r.SetPathValue("id", id)
+		a, err := s.find(c)
+		if err != nil {
+			return reply{}, err
+		}
+		data["isSuccess"], data["status"], data["alertId"], data["alias"] = true, names[1], a.ID, a.Key
+		data["processedAt"] = cmpTime(a.UpdatedAt, a.FiredAt).UTC()
+	}
+	return reply{status: http.StatusOK, data: data}, nil
+}
+
+func cmpTime(t, otherwise time.Time) time.Time {
+	if t.IsZero() {
+		return otherwise
+	}
+	return t
+}
