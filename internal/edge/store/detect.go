@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/detect/slo"
 )
@@ -144,10 +147,18 @@ func (t *Tx) FindAlerts(ctx context.Context, f detect.Filter) ([]detect.Alert, e
 	return many[detect.Alert](ctx, t, fmt.Sprintf("select doc from alerts where %s order by id desc limit %d", strings.Join(where, " and "), limit), args...)
 }
 
-// GroupOfKey returns the newest open group with an alert of the group key.
+// GroupOfKey returns the newest open group with an alert of the group key. It asks in two steps: joined, SQLite walks all
+// alerts of all open groups.
 func (t *Tx) GroupOfKey(ctx context.Context, key string) (detect.Group, error) {
-	return one[detect.Group](ctx, t, "alert group", `select g.doc from alerts as a join alert_groups as g on g.id = a.grp
-		where a.group_key = $1 and g.closed = 0 order by a.fired_at desc, a.id desc limit 1`, key)
+	var group string
+	err := t.tx.QueryRowContext(ctx, "select grp from alerts where group_key = $1 and group_key <> '' and grp <> '' order by fired_at desc, id desc limit 1", key).Scan(&group)
+	if errors.Is(err, sql.ErrNoRows) {
+		return detect.Group{}, errs.New(errs.NotFound, "no alert has the group key")
+	}
+	if err != nil {
+		return detect.Group{}, sqlError(err)
+	}
+	return one[detect.Group](ctx, t, "alert group", "select doc from alert_groups where id = $1 and closed = 0", group)
 }
 
 // Silence returns a silence.

@@ -24,12 +24,11 @@ type admission struct {
 	loaded  bool
 	touched map[GroupID]*Group
 	order   []GroupID
-	more    map[GroupID]*Joined
 	muted   []Alert
 }
 
 func (s *Service) admit(tx Tx, now time.Time) *admission {
-	return &admission{s: s, tx: tx, now: now, touched: map[GroupID]*Group{}, more: map[GroupID]*Joined{}}
+	return &admission{s: s, tx: tx, now: now, touched: map[GroupID]*Group{}}
 }
 
 // add puts one alert, new or no longer muted, into its group, and returns it as it was saved.
@@ -56,14 +55,9 @@ func (e *admission) add(ctx context.Context, a Alert) (Alert, error) {
 		return a, err
 	}
 	if !a.Told {
-		m := e.more[g.ID]
-		if m == nil {
-			m = &Joined{Group: g.ID}
-			e.more[g.ID] = m
-		}
-		m.Alerts++
-		if len(m.Examples) < 3 {
-			m.Examples = append(m.Examples, a.Headline())
+		g.Untold++
+		if len(g.Examples) < 3 {
+			g.Examples = append(g.Examples, a.Headline())
 		}
 		return a, nil
 	}
@@ -152,17 +146,13 @@ func (e *admission) known(g Group) *Group {
 // finish writes the groups and tells of what was counted.
 func (e *admission) finish(ctx context.Context) error {
 	for _, gid := range e.order {
-		if err := e.tx.SaveGroup(ctx, *e.touched[gid], false); err != nil {
-			return err
+		g := e.touched[gid]
+		if e.now.Sub(g.ToldAt) >= tellEvery {
+			if err := g.tell(ctx, e.tx, e.now); err != nil {
+				return err
+			}
 		}
-		m := e.more[gid]
-		if m == nil || m.Alerts == 0 {
-			continue
-		}
-		text := fmt.Sprintf("%d more alerts joined: %s", m.Alerts, list(m.Examples, m.Alerts))
-		f := event.New(KindJoined, e.now, event.System, string(gid), text, *m)
-		f.Group = string(gid)
-		if err := e.tx.Append(ctx, f); err != nil {
+		if err := e.tx.SaveGroup(ctx, *g, false); err != nil {
 			return err
 		}
 	}
@@ -177,6 +167,21 @@ func (e *admission) finish(ctx context.Context) error {
 	f := event.New(KindMuted, e.now, event.System, string(a.ID), text, Muted{Alert: a, Alerts: len(e.muted)})
 	f.Service, f.Group = a.Service, string(a.Group)
 	return e.tx.Append(ctx, f)
+}
+
+// tellEvery is how often it is told of a group how many more alerts joined it: a storm is thousands a second.
+const tellEvery = 10 * time.Second
+
+// tell says how many alerts joined the group since it was told last. The caller saves the group.
+func (g *Group) tell(ctx context.Context, tx Tx, now time.Time) error {
+	if g.Untold == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%d more alerts joined: %s", g.Untold, list(g.Examples, g.Untold))
+	f := event.New(KindJoined, now, event.System, string(g.ID), text, Joined{Group: g.ID, Alerts: g.Untold, Examples: g.Examples})
+	f.Group = string(g.ID)
+	g.Untold, g.Examples, g.ToldAt = 0, nil, now
+	return tx.Append(ctx, f)
 }
 
 func list(examples []string, n int) string {

@@ -209,6 +209,9 @@ type Group struct {
 	Severity Severity  `json:"severity"`
 	Keys     []string  `json:"keys,omitempty"`   // group keys of its alerts from outside
 	Alerts   int       `json:"alerts,omitempty"` // how many joined so far
+	Untold   int       `json:"untold,omitempty"` // how many of them no fact speaks of yet
+	Examples []string  `json:"examples,omitempty"`
+	ToldAt   time.Time `json:"told_at,omitzero"` // when a fact spoke of those that joined
 }
 
 // Linger is how long a quiet group still takes a relapse.

@@ -22,6 +22,9 @@ func in(key string, labels ...string) detect.Incoming {
 	return out
 }
 
+// tellEvery is how often a storm is told of.
+const tellEvery = 10 * time.Second
+
 func (w *world) receive(ins ...detect.Incoming) []string {
 	w.t.Helper()
 	rs, err := w.s.Receive(w.t.Context(), ins, w.now)
@@ -95,14 +98,33 @@ func TestStormOfOneRuleIsOneGroupAndFewFacts(t *testing.T) {
 	if fired, joined := w.kinds(detect.KindFired), w.kinds(detect.KindJoined); len(fired) != 3 || len(joined) != 1 || !strings.Contains(joined[0].Text, "61 more alerts joined") {
 		t.Errorf("%d facts of firing and %d of joining: %v", len(fired), len(joined), joined)
 	}
+	for i := range 100 {
+		w.receive(in(fmt.Sprint("later-", i), "service", "web"))
+	}
+	w.now = w.now.Add(tellEvery - time.Second)
+	w.tick()
+	if n := len(w.kinds(detect.KindJoined)); n != 1 {
+		t.Errorf("told %d times within a few seconds", n)
+	}
+	w.now = w.now.Add(time.Second)
+	w.tick()
+	w.tick()
+	if joined := w.kinds(detect.KindJoined); len(joined) != 2 || !strings.Contains(joined[1].Text, "100 more alerts joined") {
+		t.Errorf("%v", joined)
+	}
+	for i := range 100 {
+		later := in(fmt.Sprint("later-", i), "service", "web")
+		later.EndsAt = w.now
+		storm = append([]detect.Incoming{later}, storm...)
+	}
 	for i := range storm {
 		storm[i].EndsAt = w.now
 	}
-	w.receive(storm[:63]...)
+	w.receive(storm[:163]...)
 	if n := len(w.kinds(detect.KindGroupCalm)); n != 0 {
 		t.Error("calm while one fires")
 	}
-	w.receive(storm[63])
+	w.receive(storm[163])
 	if n := len(w.kinds(detect.KindGroupCalm)); n != 1 {
 		t.Errorf("calm %d times, want once", n)
 	}

@@ -372,29 +372,39 @@ func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, n
 	return nil
 }
 
+// closeGroups closes the groups that have been quiet for long enough, and tells of the alerts that joined the others.
 func (s *Service) closeGroups(ctx context.Context, now time.Time) error {
-	var due []Group
+	due := func(groups []Group) []Group {
+		return slices.DeleteFunc(groups, func(g Group) bool { return !g.over(now) && (g.Untold == 0 || now.Sub(g.ToldAt) < tellEvery) })
+	}
+	var todo []Group
 	err := s.Store.View(ctx, func(tx Tx) error {
 		groups, err := tx.OpenGroups(ctx)
-		for _, g := range groups {
-			if !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger {
-				due = append(due, g)
-			}
-		}
+		todo = due(groups)
 		return err
 	})
-	if err != nil || len(due) == 0 {
+	if err != nil || len(todo) == 0 {
 		return err
 	}
 	return s.Store.Update(ctx, func(tx Tx) error {
-		for _, g := range due {
-			if err := tx.SaveGroup(ctx, g, true); err != nil {
+		groups, err := tx.OpenGroups(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range due(groups) {
+			if err := g.tell(ctx, tx, now); err != nil {
+				return err
+			}
+			if err := tx.SaveGroup(ctx, g, g.over(now)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 }
+
+// over reports whether the group takes no relapse any more.
+func (g Group) over(now time.Time) bool { return !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger }
 
 // Calm reports whether every given SLO kept its objective over the last d, with traffic, and names those that did not.
 func (s *Service) Calm(slos []string, d time.Duration, now time.Time) (bool, []string) {

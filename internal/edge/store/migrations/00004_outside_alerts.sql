@@ -12,7 +12,7 @@ drop index alerts_slo;
 drop index alerts_grp;
 create index alerts_slo on alerts (slo, fired_at) where source = '';
 create index alerts_grp on alerts (grp, state);
-create index alerts_grouping on alerts (group_key, fired_at) where group_key <> '';
+create index alerts_grouping on alerts (group_key, fired_at, id) where group_key <> '' and grp <> '';
 create index alerts_ends on alerts (ends_at) where state = 'firing' and ends_at > 0;
 create index alerts_inhibits on alerts (id) where state = 'firing' and inhibits = 1;
 create index alerts_live on alerts (id) where state = 'firing';
