@@ -211,12 +211,22 @@ func (p *player) stop() {
 	}
 }
 
+// logEnd returns the last lines of the children's log: its file is gone when the demo has ended.
+func (p *player) logEnd() string {
+	const enough = 2000
+	b, err := os.ReadFile(filepath.Join(p.opts.DataDir, "demo.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(b[max(0, len(b)-enough):]))
+}
+
 // await looks until ok, or until the time is over.
 func (p *player) await(ctx context.Context, limit time.Duration, what string, ok func() bool) error {
 	deadline := time.Now().Add(limit)
 	for !ok() {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waited %s for %s; see %s", limit, what, filepath.Join(p.opts.DataDir, "demo.log"))
+			return fmt.Errorf("waited %s for %s; the log ends with:\n%s", limit, what, p.logEnd())
 		}
 		if err := pause(ctx, 250*time.Millisecond); err != nil {
 			return err
