@@ -1,7 +1,9 @@
 package respond
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"nightkeeper/internal/loop/detect"
@@ -38,6 +40,15 @@ func (i Impact) atLeast(o Impact) Impact {
 		i.Currency = o.Currency
 	}
 	return i
+}
+
+// toll says what the incident cost so far.
+func (i Incident) toll() string {
+	services := "1 service"
+	if n := len(i.Affected); n != 1 {
+		services = strconv.Itoa(n) + " services"
+	}
+	return fmt.Sprintf("%s affected, %d customer requests lost, about %.0f %s", services, i.Impact.LostRequests, i.Impact.Revenue, i.Impact.Currency)
 }
 
 // Incident is a group of alerts that people and runbooks work on.

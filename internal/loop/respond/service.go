@@ -171,7 +171,7 @@ func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
 			}
 		}
 		if named || grown {
-			text := fmt.Sprintf("%d services affected, %d customer requests lost, about %.0f %s", len(i.Affected), impact.LostRequests, impact.Revenue, impact.Currency)
+			text := i.toll()
 			if err := s.append(ctx, tx, KindImpact, i, event.System, text, now); err != nil {
 				return err
 			}
