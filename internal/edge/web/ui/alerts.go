@@ -91,9 +91,7 @@ func (s *server) alertPage(r *http.Request) (view, error) {
 	if d.Why, err = s.Page.Why(ctx, detect.AlertID(r.PathValue("id")), d.Person, now); err != nil {
 		return view{}, err
 	}
-	for _, k := range sortedKeys(d.Alert.Labels) {
-		d.Labels = append(d.Labels, k)
-	}
+	d.Labels = sortedKeys(d.Alert.Labels)
 	if d.Alert.Group != "" {
 		i, err := s.Respond.Of(ctx, d.Alert.Group)
 		if err != nil && !errs.Is(err, errs.NotFound) {
