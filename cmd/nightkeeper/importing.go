@@ -170,7 +170,7 @@ func (im *importing) run(p *convert.Plan, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if im.write {
+	if im.write && len(rep.Problems) == 0 {
 		if err := writeFiles(im.out, p.Files, im.force); err != nil {
 			return err
 		}
@@ -253,19 +253,26 @@ func writeFiles(dir string, files []convert.File, force bool) error {
 }
 
 func (rep report) print(out io.Writer, dir string) error {
-	var text bytes.Buffer
-	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	var text, table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\tNAME\tBECOMES\tHOW\n", strings.ToUpper(rep.Source))
 	counts := map[convert.State]int{}
 	for _, r := range rep.Plan {
 		counts[r.State]++
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Kind, r.Name, cmp.Or(strings.Join(r.Into, ", "), "-"), r.State)
-		for _, n := range r.Notes {
-			fmt.Fprintf(w, "\t\t\t  %s\n", n)
-		}
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	next := -1 // the first line is the head of the table
+	for line := range strings.Lines(table.String()) {
+		text.WriteString(line)
+		if next >= 0 {
+			for _, n := range rep.Plan[next].Notes {
+				fmt.Fprintf(&text, "    %s\n", n)
+			}
+		}
+		next++
 	}
 	fmt.Fprintf(&text, "\n%d the same, %d changed, %d not mapped\n", counts[convert.Same], counts[convert.Changed], counts[convert.NotMapped])
 	for _, p := range rep.Problems {

@@ -11,6 +11,33 @@ import (
 type conn struct {
 	tx    *sql.Tx
 	batch context.Context // set when others' changes are in it too: a caller who leaves must not break it off, which is what drivers do
+	again *statements     // of the batch; nil: each statement is read anew
+}
+
+// statements are those of one transaction that were run before: SQLite takes as long to read a statement as to run it. What
+// is run twice is prepared, and the transaction closes it when it ends.
+type statements struct{ seen map[string]*sql.Stmt }
+
+func newStatements() *statements { return &statements{map[string]*sql.Stmt{}} }
+
+// prepared returns a statement that is run again, nil for one that is run for the first time.
+func (s *statements) prepared(ctx context.Context, tx *sql.Tx, query string) (*sql.Stmt, error) {
+	if s == nil {
+		return nil, nil
+	}
+	st, ok := s.seen[query]
+	if !ok {
+		s.seen[query] = nil
+		return nil, nil
+	}
+	if st == nil {
+		var err error
+		if st, err = tx.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		s.seen[query] = st
+	}
+	return st, nil
 }
 
 func (c conn) ctx(ctx context.Context) context.Context {
@@ -22,6 +49,13 @@ func (c conn) ctx(ctx context.Context) context.Context {
 
 // ExecContext runs a statement.
 func (c conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := c.again.prepared(c.ctx(ctx), c.tx, query)
+	switch {
+	case err != nil:
+		return nil, err
+	case st != nil:
+		return st.ExecContext(c.ctx(ctx), plain(args)...)
+	}
 	return c.tx.ExecContext(c.ctx(ctx), query, plain(args)...)
 }
 

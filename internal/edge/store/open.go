@@ -32,10 +32,11 @@ type dialect struct {
 	goose     goose.Dialect
 	writeLock string // statement that makes this transaction the only writer; empty when there is only one connection
 	skip      string // appended to a select that claims rows
+	prepare   bool   // whether statements that are run again in a transaction are prepared; pgx does so itself
 }
 
 var (
-	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3}
+	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3, prepare: true}
 	postgresDialect = dialect{name: "postgres", goose: goose.DialectPostgres, writeLock: "select pg_advisory_xact_lock(7274496)", skip: " for update skip locked"}
 )
 
@@ -95,7 +96,7 @@ func (db *DB) openSQLite(path string) (err error) {
 	}
 	base := "file:" + (&url.URL{Path: abs}).EscapedPath() +
 		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_dqs=0"
-	if db.write, err = sql.Open("sqlite", base+"&_txlock=immediate"); err != nil {
+	if db.write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=cache_size(-16000)"); err != nil {
 		return errs.Wrap(err, errs.Unavailable, "the database file %s cannot be opened", abs)
 	}
 	db.write.SetMaxOpenConns(1)

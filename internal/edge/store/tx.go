@@ -138,6 +138,10 @@ func (db *DB) runBatch(batch []*update) (kick bool, err error) {
 			return false, unavailable(err)
 		}
 	}
+	var again *statements
+	if db.dialect.prepare {
+		again = newStatements()
+	}
 	for _, u := range batch {
 		if u.err = u.ctx.Err(); u.err != nil {
 			continue
@@ -145,7 +149,7 @@ func (db *DB) runBatch(batch []*update) (kick bool, err error) {
 		if _, err := tx.ExecContext(ctx, "savepoint one"); err != nil {
 			return false, unavailable(err)
 		}
-		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx}}
+		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx, again: again}}
 		if u.err = t.run(ctx, u.fn); u.err != nil {
 			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
 				return false, unavailable(err)

@@ -214,8 +214,12 @@ type Group struct {
 	ToldAt   time.Time `json:"told_at,omitzero"` // when a fact spoke of those that joined
 }
 
-// Linger is how long a quiet group still takes a relapse.
-const Linger = 5 * time.Minute
+// Linger is how long a quiet group still takes a relapse: an alert of a service that is in it. Stragglers is how long it
+// takes its neighbours too; what burns next to it after that is trouble of its own.
+const (
+	Linger     = 5 * time.Minute
+	stragglers = 20 * time.Second
+)
 
 // join returns the group that an alert of the service belongs to, and why; nil when it starts its own.
 func join(groups []Group, service string, related func(a, b string) bool, now time.Time) (*Group, string) {
@@ -228,6 +232,9 @@ func join(groups []Group, service string, related func(a, b string) bool, now ti
 			return g, service + " is already part of it"
 		}
 		for _, s := range g.Services {
+			if !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > stragglers {
+				break
+			}
 			if related(service, s) {
 				return g, service + " and " + s + " are connected in the service graph"
 			}

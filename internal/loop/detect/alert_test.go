@@ -44,11 +44,15 @@ func TestWorse(t *testing.T) {
 
 func TestJoinFindsTheGroupOfACascade(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
-	related := func(a, b string) bool { return a == "cart" && b == "checkout" }
+	related := func(a, b string) bool {
+		return a == "cart" && b == "checkout" || a == "shelf" && b == "stock" || a == "letters" && b == "mailer"
+	}
 	groups := []Group{
 		{ID: "over", Services: []string{"cart"}, QuietAt: now.Add(-Linger - time.Second)},
 		{ID: "quiet", Services: []string{"search"}, QuietAt: now.Add(-Linger)},
 		{ID: "open", Services: []string{"checkout"}},
+		{ID: "calm", Services: []string{"stock"}, QuietAt: now.Add(-stragglers)},
+		{ID: "calm for longer", Services: []string{"mailer"}, QuietAt: now.Add(-stragglers - time.Second)},
 	}
 	f := func(service string, want GroupID) {
 		t.Helper()
@@ -61,4 +65,7 @@ func TestJoinFindsTheGroupOfACascade(t *testing.T) {
 	f("cart", "open") // connected; the group that had it is over
 	f("search", "quiet")
 	f("mail", "")
+	f("shelf", "calm") // a straggler of the cascade
+	f("letters", "")   // next to what was, and on its own
+	f("mailer", "calm for longer")
 }

@@ -86,7 +86,7 @@ func (s *Service) decideIn(ctx context.Context, tx Tx, runID RunID, seq int, to 
 	if err := tx.SaveRun(ctx, r); err != nil {
 		return a, err
 	}
-	if err := s.append(ctx, tx, KindDecided, r, &a, by, fmt.Sprintf("approval %s: %s", to, strings.TrimSpace(a.Text+" "+reason)), now); err != nil {
+	if err := s.append(ctx, tx, KindDecided, r, &a, by, fmt.Sprintf("approval %s: %s", to, withReason(a.Text, reason)), now); err != nil {
 		return a, err
 	}
 	if err := tx.Cancel(ctx, jobExpire, approvalKey(runID, seq)); err != nil {
@@ -122,4 +122,12 @@ func (s *Service) mayChange(ctx context.Context, r Run, seq int) error {
 		return nil
 	}
 	return errs.New(errs.Denied, "runbook %s is of %s risk: it may change something only after approve(...) was granted", r.Runbook, r.Risk)
+}
+
+// withReason adds why something was decided to what was asked.
+func withReason(text, reason string) string {
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return text
+	}
+	return text + " (" + reason + ")"
 }

@@ -347,7 +347,7 @@ func (p *player) people(ctx context.Context) {
 	for _, pg := range pages {
 		if p.opts.Headless && pg.State == "open" && len(pg.Told) > 0 {
 			if p.nk.call(ctx, "POST", "/api/v1/pages/"+pg.ID+"/ack", nil, nil) == nil {
-				p.say("%s acknowledges the page", pg.Told[0])
+				p.say("the demo acknowledges the page in the place of %s", pg.Told[0])
 			}
 		}
 		if pg.State == "acked" && !p.acked[pg.ID] {

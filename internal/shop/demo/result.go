@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -55,7 +56,7 @@ func (p *player) result(ctx context.Context) (Result, error) {
 
 func (p *player) incidentResult(ctx context.Context, i incident) (IncidentResult, error) {
 	out := IncidentResult{ID: i.ID, Severity: i.Severity, Status: i.Status, AffectedServices: i.Affected,
-		LostRequests: i.Impact.LostRequests, EstimatedRevenue: i.Impact.Revenue}
+		LostRequests: i.Impact.LostRequests, EstimatedRevenue: math.Round(i.Impact.Revenue*100) / 100}
 	if i.Cause != nil {
 		out.CauseService, out.CauseKind = i.Cause.Service, i.Cause.Kind
 	}

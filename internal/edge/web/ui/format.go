@@ -65,7 +65,10 @@ func period(d time.Duration) string {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	}
-	return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+	if d < time.Minute {
+		return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
+	}
+	return fmt.Sprintf("%d min %d s", d/time.Minute, int64(d%time.Minute/time.Second))
 }
 
 // number writes a count with thousands apart.

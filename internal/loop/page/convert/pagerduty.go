@@ -122,7 +122,7 @@ func PagerDuty(e Export, now time.Time) (*Plan, error) {
 func (p *Plan) leftOver(e Export, known ...string) {
 	for _, kind := range sortedKeys(e) {
 		if !slices.Contains(known, kind) {
-			p.row(kind, "", fmt.Sprintf("%d items", len(e[kind]))).note("there is no counterpart; they are left out")
+			p.row(kind, "", fmt.Sprintf("%d in the export", len(e[kind]))).note("there is no counterpart; they are left out")
 		}
 	}
 }
@@ -422,7 +422,7 @@ func (c *pagerDuty) readServices() error {
 			r.note("its escalation policy %q could not be mapped", s.Policy.title())
 		}
 		if n := len(s.Integrations); n > 0 {
-			r.note("its %d integrations are not mapped: send to Nightkeeper's PagerDuty address instead", n)
+			r.note("its integrations (%d) are not mapped: send to Nightkeeper's PagerDuty address instead", n)
 		}
 		name := c.name("Service", s.title(), s.ID)
 		failed = cmp.Or(failed, c.document("Service", name, s.title(), r, serviceSpec{team, clean(s.Description), policy}))
