@@ -41,11 +41,17 @@ func TestWrongUsageIsToldWithWhatWouldBeRight(t *testing.T) {
 	fails(t, "serve", exitUsage, "--catalog")
 	fails(t, "serve --allow-outgoing everywhere", exitUsage, "--allow-outgoing", "10.0.0.0/8")
 	fails(t, "status --url http://[", exitUsage, "http://127.0.0.1:7777")
-	fails(t, "validate "+filepath.Join(t.TempDir(), "none"), exitUsage, "none")
+	fails(t, "validate "+filepath.Join(t.TempDir(), "none"), exitUsage, "none", "give the directory")
+	fails(t, "validate "+docs+"/examples/catalog/services.yaml", exitUsage, "services.yaml", "give the directory")
 }
 
 func TestExitCodesOfWhatWasRightlyAsked(t *testing.T) {
 	fails(t, "validate "+docs+"/examples/catalog", 0)
+	misspelt := t.TempDir()
+	if err := os.WriteFile(filepath.Join(misspelt, "calm.md"), []byte("---\ntriggers: [{cause: retry_strom}]\n---\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, "validate "+misspelt, exitFailed, "3 mistakes")
 	fails(t, "status --url http://127.0.0.1:1", exitAway, "no answer from http://127.0.0.1:1")
 	fails(t, "gate checkout --url http://127.0.0.1:1", gateUnknown, "unknown")
 }

@@ -22,8 +22,8 @@ func newValidate() *cobra.Command {
 		Short: "Check a catalog: every mistake with file, line, column and what would be right",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if _, err := os.Stat(args[0]); err != nil {
-				return exitError{exitUsage, fmt.Errorf("%s cannot be read: %w", args[0], err)}
+			if _, err := os.ReadDir(args[0]); err != nil {
+				return exitError{exitUsage, fmt.Errorf("the catalog cannot be read: %w; give the directory that its files are in", err)}
 			}
 			c, problems := catalog.Load(os.DirFS(args[0]))
 			problems = append(problems, remediate.CheckRunbooks(c)...)

@@ -172,9 +172,9 @@ func TestBadCatalogReplacesNothing(t *testing.T) {
 	w := start(t)
 	before := w.App.Catalog()
 	w.Declare(apptest.Files{"bad.yaml": "apiVersion: nightkeeper/v1\nkind: Service\nmetadata: {name: cart}\nspec: {team: nobody}\n",
-		"bad.md": "---\nowner: shop\nreviewed: 2026-10-01\nrisk: low\n---\n```starlark\nno.such(\n```\n"})
+		"bad.md": "---\nowner: shop\nreviewed: 2026-10-01\nrisk: low\ntriggers: [{cause: retry_strom}]\n---\n```starlark\nno.such(\n```\n"})
 	err := w.App.Reload()
-	if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "bad.yaml:4:14: there is no Team named \"nobody\"") || !strings.Contains(err.Error(), "bad.md:") {
+	if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), "bad.yaml:4:14: there is no Team named \"nobody\"") || !strings.Contains(err.Error(), "bad.md:5:20: there is no kind of cause") {
 		t.Errorf("%v", err)
 	}
 	if w.App.Catalog() != before {

@@ -119,6 +119,7 @@ type child struct {
 	patience *time.Timer
 	bored    atomic.Bool // patience ran out
 	calls    int
+	meter    script.Meter
 }
 
 func (s *Sandbox) spawn(ctx context.Context) (*child, error) {
@@ -213,6 +214,12 @@ func (c *child) do(ctx context.Context, asked *call, declared map[string]script.
 	if args, err = b.Bind(args); err != nil {
 		return answer{}, breach("its arguments do not fit: %v", err)
 	}
+	if text, _ := args["text"].(string); b.Name == script.Note && len(text) > script.MaxLine {
+		return answer{}, breach("it printed %d bytes at once", len(text))
+	}
+	if err := c.meter.Ask(b.Name, args); err != nil {
+		return answer{}, err
+	}
 	path := strconv.Itoa(asked.Seq)
 	c.patience.Stop() // the wait is ours
 	defer c.patience.Reset(c.config.Patience)
@@ -220,6 +227,7 @@ func (c *child) do(ctx context.Context, asked *call, declared map[string]script.
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: %s: %w", asked.Site, asked.Name, err)
 	}
+	c.meter.Took(r)
 	return answer{Result: script.EncodeResult(r)}, nil
 }
 

@@ -119,6 +119,8 @@ func TestLimitsStopAScriptAndNotItsParent(t *testing.T) {
 	f("endless loop", Config{}, "while True:\n    pass", "script ran more than 10000000 steps and was stopped")
 	f("processor time", Config{Steps: 1 << 60, CPUSeconds: 1}, "while True:\n    pass", "script ran more than 1 CPU seconds and was stopped")
 	f("calls", Config{Calls: 10}, "while True:\n    echo(1)", "script made more than 10 calls and was stopped")
+	f("prints", Config{}, `while True: print("x" * 100000)`, "script printed more than 1024 KiB and was stopped; print what people need to know, once")
+	f("journal", Config{}, "v = 'x' * 1000000\nwhile True: echo(v)", "script wrote more than 8 MiB of arguments and answers to its journal and was stopped; ask for less, or less often")
 	if withCgo() {
 		return // the race detector's own memory is used up first
 	}
@@ -248,6 +250,7 @@ func TestHostileChildrenAreStopped(t *testing.T) {
 	f("do not fit", "say", `{"call":{"seq":1,"name":"echo","args":{"command":"rm"}}}`)
 	f("no object", "say", `{"call":{"seq":1,"name":"echo","args":[1]}}`)
 	f("cannot be read", "say", `{"call":{"seq":1,"name":"echo","args":{"value":{"$bytes":5}}}}`)
+	f("printed 5000 bytes", "say", `{"call":{"seq":1,"name":"note","args":{"text":"`+strings.Repeat("x", 5000)+`"}}}`)
 	f("ended as", "say", `{"end":{"kind":"approved"}}`)
 }
 

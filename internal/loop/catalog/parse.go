@@ -129,18 +129,24 @@ func (l *loader) fail(file string, tok *token.Token, format string, args ...any)
 
 // at reports a problem at a path of a document, such as "$.spec.team".
 func (l *loader) at(kind, name, where, format string, args ...any) *Problem {
+	file, tok := l.place(kind, name, where)
+	l.fail(file, tok, format, args...)
+	return &l.problems[len(l.problems)-1]
+}
+
+// place returns where a path of a document is, or where the document begins.
+func (l *loader) place(kind, name, where string) (file string, tok *token.Token) {
 	d := l.docs[kind+"/"+name]
-	var tok *token.Token
-	if d.body != nil {
-		tok = begin(d.body)
-		if p, err := yaml.PathString(where); err == nil {
-			if n, err := p.FilterNode(d.body); err == nil && n != nil {
-				tok = begin(n)
-			}
+	if d.body == nil {
+		return d.file, nil
+	}
+	tok = begin(d.body)
+	if p, err := yaml.PathString(where); err == nil {
+		if n, err := p.FilterNode(d.body); err == nil && n != nil {
+			tok = begin(n)
 		}
 	}
-	l.fail(d.file, tok, format, args...)
-	return &l.problems[len(l.problems)-1]
+	return d.file, tok
 }
 
 // begin returns where a node begins: a mapping's own token is its first colon.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -110,7 +111,11 @@ func (l *loader) checkRunbook(r *Runbook) {
 		l.at("Runbook", r.Name, "$", "reviewed is missing; write the date of the last review, such as 2026-10-01")
 	}
 	l.oneOf("Runbook", r.Name, "$.risk", "risk", string(r.Risk), string(Low), string(Medium), string(High))
-	for _, t := range r.Triggers {
+	for i := range r.Triggers {
+		t := &r.Triggers[i]
+		if _, tok := l.place("Runbook", r.Name, fmt.Sprintf("$.triggers[%d].cause", i)); t.Cause != "" && tok != nil && tok.Position != nil {
+			t.Line, t.Column = tok.Position.Line, tok.Position.Column
+		}
 		l.ref("Runbook", r.Name, "$.triggers", "Service", t.Service)
 		if t.Cause == "" && t.Service == "" {
 			l.at("Runbook", r.Name, "$.triggers", "a trigger needs cause or service: one that matches everything hides what the runbook is for")

@@ -175,6 +175,8 @@ type Block struct {
 type Trigger struct {
 	Cause   string `yaml:"cause" json:"cause,omitempty"`     // kind of cause: retry_storm, bad_deploy, …
 	Service string `yaml:"service" json:"service,omitempty"` // service named as the cause
+	Line    int    `yaml:"-" json:"-"`                       // of the cause in the runbook's file: the kinds are known elsewhere
+	Column  int    `yaml:"-" json:"-"`
 }
 
 // Risk says how much harm a runbook can do when it is wrong.

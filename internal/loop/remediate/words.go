@@ -17,7 +17,7 @@ const (
 	maxArg   = 200
 	maxBody  = 300
 	maxError = 600
-	maxText  = 4000
+	maxText  = script.MaxLine
 )
 
 // masked stands where something was that nobody should read on a timeline.

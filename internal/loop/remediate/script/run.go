@@ -137,6 +137,7 @@ type machine struct {
 	effects Effects
 	limits  Limits
 	seq     int
+	meter   Meter
 	outcome Outcome // set by resolve and escalate
 	stop    error   // why there is no outcome
 }
@@ -174,6 +175,10 @@ func (m *machine) do(t *starlark.Thread, name string, args map[string]any) (Resu
 		m.halt(errs.Wrap(ErrLimit, errs.Invalid, "script made more than %d calls and was stopped", m.limits.Calls))
 		return Result{}, errUnwind
 	}
+	if err := m.meter.Ask(name, args); err != nil {
+		m.halt(err)
+		return Result{}, errUnwind
+	}
 	if err := m.ctx.Err(); err != nil {
 		m.halt(fmt.Errorf("%s: %w", name, context.Cause(m.ctx)))
 		return Result{}, errUnwind
@@ -184,7 +189,9 @@ func (m *machine) do(t *starlark.Thread, name string, args map[string]any) (Resu
 		m.halt(fmt.Errorf("%s: %s: %w", c.Site, name, err))
 		return Result{}, errUnwind
 	}
-	return Fit(r, MaxResult), nil
+	r = Fit(r, MaxResult)
+	m.meter.Took(r)
+	return r, nil
 }
 
 func (m *machine) print(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
@@ -200,7 +207,7 @@ func (m *machine) print(t *starlark.Thread, _ *starlark.Builtin, args starlark.T
 			parts[i] = a.String()
 		}
 	}
-	_, err := m.do(t, Note, map[string]any{"text": strings.Join(parts, sep)})
+	_, err := m.do(t, Note, map[string]any{"text": line(strings.Join(parts, sep))})
 	return starlark.None, err
 }
 

@@ -41,6 +41,11 @@ const (
 	Unknown        = "unknown"         // nothing stands out
 )
 
+// Kinds returns every kind of cause.
+func Kinds() []string {
+	return []string{RetryStorm, Slow, Errors, Crash, Hang, PoolExhaustion, TrafficSurge, BadDeploy, DataCorruption, Unknown}
+}
+
 // Suspicious reports whether a cause of this kind must be left to a person.
 func Suspicious(kind string) bool { return kind == DataCorruption || kind == Unknown }
 
