@@ -173,14 +173,18 @@ func serverOf(dir string) int {
 	return 0
 }
 
+// freeAddr returns an address below those that the system takes for outgoing connections: what is killed and started again
+// must find it free.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free address on the loopback interface")
+	return ""
 }
 
 // lockedBuffer is a buffer that is read while it is written.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"sync"
@@ -90,11 +91,19 @@ func (p *process) stop() {
 	}
 }
 
+// Ports that the system gives to nobody by itself: it takes those of outgoing connections, of which the shop has hundreds,
+// from above. One of them may not be free any more when a server is started, or started again.
+const (
+	lowPort  = 12_000
+	highPort = 32_000
+)
+
 // freeAddr returns a loopback address that nobody listens on at the moment; the wanted one when it is free.
 func freeAddr(want string) (string, error) {
-	for _, addr := range []string{want, "127.0.0.1:0"} {
-		if addr == "" {
-			continue
+	for try := range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", lowPort+rand.IntN(highPort-lowPort))
+		if try == 0 && want != "" {
+			addr = want
 		}
 		l, err := net.Listen("tcp", addr)
 		if err == nil {
