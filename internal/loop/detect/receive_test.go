@@ -312,3 +312,20 @@ func TestSearchSelectsByLabelsAndText(t *testing.T) {
 		t.Errorf("a matcher that is none: %v", err)
 	}
 }
+
+func TestSilenceThatHasNotBegunMutesNothingYet(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.s.Silence(t.Context(), detect.Silence{Match: []string{`service="web"`}, StartsAt: w.now.Add(time.Minute), EndsAt: w.now.Add(time.Hour), CreatedBy: "mira", Comment: "planned"}, "mira", w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.receive(in("a", "service", "web"))
+	if n := len(w.kinds(detect.KindFired)); n != 1 {
+		t.Errorf("told %d times before the silence begins", n)
+	}
+	w.now = w.now.Add(time.Minute)
+	w.tick()
+	if as := w.alerts(true); len(as) != 1 || len(as[0].Muted) != 1 {
+		t.Errorf("once it has begun: %+v", as)
+	}
+}

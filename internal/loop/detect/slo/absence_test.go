@@ -117,3 +117,14 @@ func TestMissingRequestsAreNoEventsOfTheLedger(t *testing.T) {
 		t.Errorf("the ledger counts %+v, it counted %+v and nothing came", after, before)
 	}
 }
+
+func TestEverybodyFallingSilentTogetherIsTelemetryFailing(t *testing.T) {
+	s := newSilence(5)
+	now := s.now.Add(33 * time.Second)
+	if a := Missing(s.l, s.p, s.since, s.others, now); a.Rate != 0 {
+		t.Errorf("gone although nobody else reported after it: %s", a)
+	}
+	if a := Missing(s.l, s.p, s.since, now, now); a.Rate == 0 {
+		t.Error("not gone although others report")
+	}
+}
