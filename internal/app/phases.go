@@ -80,8 +80,8 @@ func (a *App) subkey(purpose string) []byte {
 }
 
 // related reports whether two services are connected by calls of the last quarter of an hour.
-func (a *App) related(x, y string) bool {
-	return graph.NewTopology(a.graph.Edges(a.opts.Now().Add(-15*time.Minute))).Related(x, y)
+func (a *App) related(service string) []string {
+	return graph.NewTopology(a.graph.Edges(a.opts.Now().Add(-15 * time.Minute))).Related(service)
 }
 
 // burning returns the objectives of all alerts of a group.

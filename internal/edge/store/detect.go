@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -158,7 +159,7 @@ func (t *Tx) GroupOfKey(ctx context.Context, key string) (detect.Group, error) {
 	if err != nil {
 		return detect.Group{}, sqlError(err)
 	}
-	return one[detect.Group](ctx, t, "alert group", "select doc from alert_groups where id = $1 and closed = 0", group)
+	return t.Group(ctx, detect.GroupID(group))
 }
 
 // Silence returns a silence.
@@ -182,9 +183,31 @@ func (t *Tx) SaveSilence(ctx context.Context, s detect.Silence) error {
 		string(s.ID), micros(s.StartsAt), micros(s.EndsAt), d)
 }
 
-// OpenGroups returns the groups that are not closed, the newest first.
-func (t *Tx) OpenGroups(ctx context.Context) ([]detect.Group, error) {
-	return many[detect.Group](ctx, t, "select doc from alert_groups where closed = 0 order by opened_at desc, id desc")
+// Group returns a group that is not closed.
+func (t *Tx) Group(ctx context.Context, id detect.GroupID) (detect.Group, error) {
+	return one[detect.Group](ctx, t, "alert group", "select doc from alert_groups where id = $1 and closed = 0", string(id))
+}
+
+// OpenGroupsOf returns the groups with one of the services that are not closed, the newest first.
+func (t *Tx) OpenGroupsOf(ctx context.Context, services []string) ([]detect.Group, error) {
+	var out []detect.Group
+	for part := range slices.Chunk(services, 500) {
+		list, args := kindList(part, nil)
+		gs, err := many[detect.Group](ctx, t, "select doc from alert_groups where closed = 0 and id in (select grp from group_services where service in ("+list+"))", args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, gs...)
+	}
+	slices.SortFunc(out, func(a, b detect.Group) int { return cmp.Or(b.OpenedAt.Compare(a.OpenedAt), cmp.Compare(b.ID, a.ID)) })
+	return slices.CompactFunc(out, func(a, b detect.Group) bool { return a.ID == b.ID }), nil
+}
+
+// OverdueGroups returns the open groups that have been quiet since before one time, or have alerts that no fact has spoken
+// of since before another.
+func (t *Tx) OverdueGroups(ctx context.Context, quiet, untold time.Time) ([]detect.Group, error) {
+	return many[detect.Group](ctx, t, `select doc from alert_groups where closed = 0
+		and ((quiet_at > 0 and quiet_at < $1) or (untold_at > 0 and untold_at <= $2)) order by opened_at, id`, micros(quiet), micros(untold))
 }
 
 // SaveGroup writes a group.
@@ -193,8 +216,28 @@ func (t *Tx) SaveGroup(ctx context.Context, g detect.Group, closed bool) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `insert into alert_groups (id, opened_at, closed, doc) values ($1,$2,$3,$4)
-		on conflict (id) do update set closed = excluded.closed, doc = excluded.doc`, string(g.ID), micros(g.OpenedAt), flag(closed), d)
+	quiet, untold := int64(0), int64(0)
+	if !g.QuietAt.IsZero() {
+		quiet = micros(g.QuietAt)
+	}
+	if g.Untold > 0 {
+		untold = max(1, micros(g.ToldAt))
+	}
+	err = t.exec(ctx, `insert into alert_groups (id, opened_at, closed, quiet_at, untold_at, doc) values ($1,$2,$3,$4,$5,$6)
+		on conflict (id) do update set closed = excluded.closed, quiet_at = excluded.quiet_at, untold_at = excluded.untold_at, doc = excluded.doc`,
+		string(g.ID), micros(g.OpenedAt), flag(closed), quiet, untold, d)
+	if err != nil {
+		return err
+	}
+	if closed {
+		return t.exec(ctx, "delete from group_services where grp = $1", string(g.ID))
+	}
+	for _, s := range g.Services {
+		if err := t.exec(ctx, "insert into group_services (service, grp) values ($1,$2) on conflict do nothing", s, string(g.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SaveBuckets writes whole counts of ledger buckets.

@@ -28,7 +28,7 @@ type Config struct {
 	Slots    int                                                      // requests at once; default 32
 	Share    int                                                      // of them for one integration; default a quarter
 	Patience time.Duration                                            // how long a request waits for a slot; default 5 s
-	Rate     float64                                                  // alerts per second of one integration; default 5,000
+	Rate     float64                                                  // alerts per second of one integration; default 10,000
 	Burst    float64                                                  // alerts at once of one integration; default 50,000
 	MaxBody  int64                                                    // bytes of a body after inflation; default 8 MiB
 	MaxBatch int                                                      // alerts of one request; default 10,000
@@ -64,7 +64,7 @@ func New(c Config) *Door {
 		c.Patience = 5 * time.Second
 	}
 	if c.Rate <= 0 {
-		c.Rate = 5_000
+		c.Rate = 10_000
 	}
 	if c.Burst <= 0 {
 		c.Burst = 50_000

@@ -20,15 +20,14 @@ type admission struct {
 	s       *Service
 	tx      Tx
 	now     time.Time
-	open    []Group // all open groups, read when the first alert needs them
-	loaded  bool
+	near    map[string]near // what was found out about a service
 	touched map[GroupID]*Group
 	order   []GroupID
 	muted   []Alert
 }
 
 func (s *Service) admit(tx Tx, now time.Time) *admission {
-	return &admission{s: s, tx: tx, now: now, touched: map[GroupID]*Group{}}
+	return &admission{s: s, tx: tx, now: now, touched: map[GroupID]*Group{}, near: map[string]near{}}
 }
 
 // add puts one alert, new or no longer muted, into its group, and returns it as it was saved.
@@ -111,27 +110,43 @@ func (e *admission) find(ctx context.Context, a Alert) (*Group, string, error) {
 	if a.Service == "" {
 		return nil, "nothing else is known to belong to it", nil
 	}
-	if !e.loaded {
-		open, err := e.tx.OpenGroups(ctx)
-		if err != nil {
-			return nil, "", err
-		}
-		e.open, e.loaded = open, true
+	n, err := e.nearOf(ctx, a.Service)
+	if err != nil {
+		return nil, "", err
 	}
-	candidates := make([]Group, 0, len(e.open)+len(e.order))
+	candidates := make([]Group, 0, len(n.groups)+len(e.order))
 	for _, gid := range e.order {
 		candidates = append(candidates, *e.touched[gid])
 	}
-	for _, g := range e.open {
+	for _, g := range n.groups {
 		if e.touched[g.ID] == nil {
 			candidates = append(candidates, g)
 		}
 	}
-	g, why := join(candidates, a.Service, e.s.Related, e.now)
+	g, why := join(candidates, a.Service, n.related, e.now)
 	if g == nil {
 		return nil, why, nil
 	}
 	return e.known(*g), why, nil
+}
+
+// near is which services share trouble with one, and the open groups with any of them, as they were stored.
+type near struct {
+	related []string
+	groups  []Group
+}
+
+func (e *admission) nearOf(ctx context.Context, service string) (near, error) {
+	n, known := e.near[service]
+	if known {
+		return n, nil
+	}
+	n.related = e.s.Related(service)
+	var err error
+	if n.groups, err = e.tx.OpenGroupsOf(ctx, append([]string{service}, n.related...)); err == nil {
+		e.near[service] = n
+	}
+	return n, err
 }
 
 // known returns the copy of a group that this transaction changes.

@@ -221,8 +221,9 @@ const (
 	stragglers = 20 * time.Second
 )
 
-// join returns the group that an alert of the service belongs to, and why; nil when it starts its own.
-func join(groups []Group, service string, related func(a, b string) bool, now time.Time) (*Group, string) {
+// join returns the group that an alert of the service belongs to, and why; nil when it starts its own. related are the
+// services that share trouble with it.
+func join(groups []Group, service string, related []string, now time.Time) (*Group, string) {
 	for i := range groups {
 		g := &groups[i]
 		if service == "" || (!g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger) {
@@ -235,7 +236,7 @@ func join(groups []Group, service string, related func(a, b string) bool, now ti
 			if !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > stragglers {
 				break
 			}
-			if related(service, s) {
+			if slices.Contains(related, s) {
 				return g, service + " and " + s + " are connected in the service graph"
 			}
 		}

@@ -44,9 +44,7 @@ func TestWorse(t *testing.T) {
 
 func TestJoinFindsTheGroupOfACascade(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
-	related := func(a, b string) bool {
-		return a == "cart" && b == "checkout" || a == "shelf" && b == "stock" || a == "letters" && b == "mailer"
-	}
+	related := map[string][]string{"cart": {"checkout"}, "shelf": {"stock"}, "letters": {"mailer"}}
 	groups := []Group{
 		{ID: "over", Services: []string{"cart"}, QuietAt: now.Add(-Linger - time.Second)},
 		{ID: "quiet", Services: []string{"search"}, QuietAt: now.Add(-Linger)},
@@ -56,7 +54,7 @@ func TestJoinFindsTheGroupOfACascade(t *testing.T) {
 	}
 	f := func(service string, want GroupID) {
 		t.Helper()
-		g, why := join(groups, service, related, now)
+		g, why := join(groups, service, related[service], now)
 		if (g == nil) != (want == "") || (g != nil && g.ID != want) || why == "" {
 			t.Errorf("%s joins %+v because %q, want %q", service, g, why, want)
 		}

@@ -25,7 +25,7 @@ func TestExperimentOnPurposeFiresNothingUntilItIsOver(t *testing.T) {
 		"pay": {Meta: catalog.Meta{Name: "pay"}, Service: "pay", Target: 0.999, Window: 28 * 24 * time.Hour},
 	}}
 	s := detect.New(detect.Config{Store: db.Detect(), Catalog: func() *catalog.Catalog { return cat },
-		Related: func(_, _ string) bool { return false }, At: func(a string) string { return a }, Log: slog.New(slog.DiscardHandler)})
+		Related: func(string) []string { return nil }, At: func(a string) string { return a }, Log: slog.New(slog.DiscardHandler)})
 	t0 := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	fail := func(at time.Time) {
 		s.Count([]observe.Span{{Service: "pay", Kind: observe.Server, Start: at, Error: true}})

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/id"
 	"nightkeeper/internal/loop/catalog"
@@ -22,8 +23,8 @@ import (
 type Config struct {
 	Store   Store
 	Catalog func() *catalog.Catalog
-	Related func(a, b string) bool      // whether two services are connected in the service graph
-	At      func(address string) string // the service that answers at an address which a client called
+	Related func(service string) []string // which others share trouble with it, by the service graph
+	At      func(address string) string   // the service that answers at an address which a client called
 	Log     *slog.Logger
 }
 
@@ -312,19 +313,17 @@ func (s *Service) raise(ctx context.Context, cat *catalog.Catalog, o *catalog.SL
 		if err := tx.SaveAlert(ctx, cur); err != nil {
 			return err
 		}
-		groups, err := tx.OpenGroups(ctx)
-		if err != nil {
+		g, err := tx.Group(ctx, cur.Group)
+		if err != nil && !errs.Is(err, errs.NotFound) {
 			return err
 		}
-		for _, g := range groups {
-			if g.ID == cur.Group && (cur.Severity.Worse(g.Severity) || !g.QuietAt.IsZero()) {
-				if cur.Severity.Worse(g.Severity) {
-					g.Severity = cur.Severity
-				}
-				g.QuietAt = time.Time{}
-				if err := tx.SaveGroup(ctx, g, false); err != nil {
-					return err
-				}
+		if err == nil && (cur.Severity.Worse(g.Severity) || !g.QuietAt.IsZero()) {
+			if cur.Severity.Worse(g.Severity) {
+				g.Severity = cur.Severity
+			}
+			g.QuietAt = time.Time{}
+			if err := tx.SaveGroup(ctx, g, false); err != nil {
+				return err
 			}
 		}
 		e := event.New(KindFired, now, event.System, string(cur.ID), fmt.Sprintf("%s burns its budget faster than before: %s", cur.Service, cur.Reason),
@@ -353,45 +352,36 @@ func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.
 }
 
 func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, now time.Time) error {
-	groups, err := tx.OpenGroups(ctx)
+	g, err := tx.Group(ctx, id)
+	if errs.Is(err, errs.NotFound) || (err == nil && !g.QuietAt.IsZero()) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	for _, g := range groups {
-		if g.ID != id || !g.QuietAt.IsZero() {
-			continue
-		}
-		g.QuietAt = now
-		if err := tx.SaveGroup(ctx, g, false); err != nil {
-			return err
-		}
-		e := event.New(KindGroupCalm, now, event.System, string(id), reason, GroupCalm{id, now, reason})
-		e.Group = string(id)
-		return tx.Append(ctx, e)
+	g.QuietAt = now
+	if err := tx.SaveGroup(ctx, g, false); err != nil {
+		return err
 	}
-	return nil
+	e := event.New(KindGroupCalm, now, event.System, string(id), reason, GroupCalm{id, now, reason})
+	e.Group = string(id)
+	return tx.Append(ctx, e)
 }
 
 // closeGroups closes the groups that have been quiet for long enough, and tells of the alerts that joined the others.
 func (s *Service) closeGroups(ctx context.Context, now time.Time) error {
-	due := func(groups []Group) []Group {
-		return slices.DeleteFunc(groups, func(g Group) bool { return !g.over(now) && (g.Untold == 0 || now.Sub(g.ToldAt) < tellEvery) })
-	}
+	due := func(tx Tx) ([]Group, error) { return tx.OverdueGroups(ctx, now.Add(-Linger), now.Add(-tellEvery)) }
 	var todo []Group
-	err := s.Store.View(ctx, func(tx Tx) error {
-		groups, err := tx.OpenGroups(ctx)
-		todo = due(groups)
-		return err
-	})
+	err := s.Store.View(ctx, func(tx Tx) (err error) { todo, err = due(tx); return err })
 	if err != nil || len(todo) == 0 {
 		return err
 	}
 	return s.Store.Update(ctx, func(tx Tx) error {
-		groups, err := tx.OpenGroups(ctx)
+		groups, err := due(tx)
 		if err != nil {
 			return err
 		}
-		for _, g := range due(groups) {
+		for _, g := range groups {
 			if err := g.tell(ctx, tx, now); err != nil {
 				return err
 			}

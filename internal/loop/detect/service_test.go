@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +64,7 @@ func (w *world) start() {
 	w.t.Cleanup(func() { db.Close() })
 	w.db = db
 	w.s = detect.New(detect.Config{Store: db.Detect(), Catalog: func() *catalog.Catalog { return w.cat },
-		Related: func(a, b string) bool { return w.related[a] == b || w.related[b] == a }, At: func(a string) string { return a }, Log: slog.New(slog.DiscardHandler)})
+		Related: w.near, At: func(a string) string { return a }, Log: slog.New(slog.DiscardHandler)})
 	if err := w.s.Restore(w.t.Context(), w.now); err != nil {
 		w.t.Fatal(err)
 	}
@@ -137,11 +139,24 @@ func (w *world) want(what string, got, want any) {
 	}
 }
 
+// near returns the services that are related to one.
+func (w *world) near(service string) (out []string) {
+	for a, b := range w.related {
+		switch service {
+		case a:
+			out = append(out, b)
+		case b:
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 func (w *world) open() []detect.Group {
 	w.t.Helper()
 	var out []detect.Group
 	err := w.db.Detect().View(w.t.Context(), func(tx detect.Tx) (err error) {
-		out, err = tx.OpenGroups(w.t.Context())
+		out, err = tx.OpenGroupsOf(w.t.Context(), slices.Collect(maps.Keys(w.cat.Services)))
 		return err
 	})
 	if err != nil {

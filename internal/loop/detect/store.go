@@ -41,11 +41,16 @@ type Tx interface {
 	// LastAlerts returns the newest alert of every SLO.
 	LastAlerts(ctx context.Context) ([]Alert, error)
 	SaveAlert(ctx context.Context, a Alert) error
-	// OpenGroups returns the groups that are not closed, the newest first.
-	OpenGroups(ctx context.Context) ([]Group, error)
+	// Group returns a group that is not closed, or an error with code not_found.
+	Group(ctx context.Context, id GroupID) (Group, error)
+	// OpenGroupsOf returns the groups with one of the services that are not closed, the newest first.
+	OpenGroupsOf(ctx context.Context, services []string) ([]Group, error)
+	// OverdueGroups returns the groups that are not closed and have been quiet since before one time, or have alerts that no
+	// fact has spoken of since before another.
+	OverdueGroups(ctx context.Context, quiet, untold time.Time) ([]Group, error)
 	// GroupOfKey returns the newest open group with an alert of the group key, or an error with code not_found.
 	GroupOfKey(ctx context.Context, key string) (Group, error)
-	// SaveGroup writes a group; closed groups are not returned by OpenGroups any more.
+	// SaveGroup writes a group; closed groups are not found any more.
 	SaveGroup(ctx context.Context, g Group, closed bool) error
 	// Silence returns a silence or an error with code not_found.
 	Silence(ctx context.Context, id SilenceID) (Silence, error)

@@ -219,7 +219,7 @@ func newWorld(t testing.TB, dir string) *world {
 	}
 	log := slog.New(slog.DiscardHandler)
 	get := func() *catalog.Catalog { return w.cat }
-	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: get, Related: func(a, b string) bool { return false }, At: func(a string) string { return a }, Log: log})
+	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: get, Related: func(string) []string { return nil }, At: func(a string) string { return a }, Log: log})
 	w.learn = learn.New(learn.Config{Store: db.Learn(), Catalog: get, Log: log})
 	for s := range 120 {
 		w.detect.Ledger(slo).Add(time.Now().Add(time.Duration(s-120)*time.Second), 50, 50)

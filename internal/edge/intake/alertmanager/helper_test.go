@@ -62,7 +62,7 @@ func newWorld(t testing.TB, change func(*world, *catalog.Catalog)) *world {
 	w.db = db
 	w.detect = detect.New(detect.Config{
 		Store: fragile{db.Detect(), w}, Catalog: func() *catalog.Catalog { return c }, Log: slog.New(slog.DiscardHandler),
-		Related: func(string, string) bool { return false }, At: func(string) string { return "" },
+		Related: func(string) []string { return nil }, At: func(string) string { return "" },
 	})
 	w.limits.Who = who
 	h := alertmanager.New(alertmanager.Config{

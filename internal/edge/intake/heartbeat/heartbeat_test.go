@@ -27,7 +27,7 @@ func TestJobsPing(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
 	s := detect.New(detect.Config{
 		Store: db.Detect(), Catalog: func() *catalog.Catalog { return &catalog.Catalog{Hash: "one"} }, Log: slog.New(slog.DiscardHandler),
-		Related: func(string, string) bool { return false }, At: func(string) string { return "" },
+		Related: func(string) []string { return nil }, At: func(string) string { return "" },
 	})
 	if _, err := s.MakeHeartbeat(t.Context(), detect.Heartbeat{Name: "night backup", Interval: time.Hour, Grace: time.Minute, Enabled: true}, "mira", now); err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func newWorld(t *testing.T, limits door.Config) *world {
 	w.db = db
 	w.detect = detect.New(detect.Config{
 		Store: fragile{db.Detect(), w}, Catalog: func() *catalog.Catalog { return c }, Log: slog.New(slog.DiscardHandler),
-		Related: func(string, string) bool { return false }, At: func(string) string { return "" },
+		Related: func(string) []string { return nil }, At: func(string) string { return "" },
 	})
 	limits.Who = func(_ context.Context, secret string) (door.Caller, error) {
 		name, ok := strings.CutPrefix(secret, "nk_")

@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { db.Close() })
 	w.detect = detect.New(detect.Config{
 		Store: fragile{db.Detect(), w}, Catalog: func() *catalog.Catalog { return c }, Log: slog.New(slog.DiscardHandler),
-		Related: func(string, string) bool { return false }, At: func(string) string { return "" },
+		Related: func(string) []string { return nil }, At: func(string) string { return "" },
 	})
 	who := func(_ context.Context, secret string) (door.Caller, error) {
 		name, ok := strings.CutPrefix(secret, "nk_")

@@ -193,15 +193,42 @@ var detectTests = []exercise{
 		g := func(id string, second int) detect.Group {
 			return detect.Group{ID: detect.GroupID(id), OpenedAt: at(second), Services: []string{"a", "b"}, Severity: detect.SEV1}
 		}
-		open := func() []detect.Group {
-			return read(w, func(ctx context.Context, tx *store.Tx) ([]detect.Group, error) { return tx.OpenGroups(ctx) })
+		open := func(services ...string) []detect.Group {
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]detect.Group, error) { return tx.OpenGroupsOf(ctx, services) })
 		}
 		w.update(func(ctx context.Context, tx *store.Tx) error {
 			return errors.Join(tx.SaveGroup(ctx, g("g1", 1), false), tx.SaveGroup(ctx, g("g2", 2), false))
 		})
-		same(w, "open", open(), []detect.Group{g("g2", 2), g("g1", 1)})
+		same(w, "open", open("b", "c", "a"), []detect.Group{g("g2", 2), g("g1", 1)})
+		same(w, "of nothing that fails", open("c"), nil)
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveGroup(ctx, g("g2", 2), true) })
-		same(w, "open", open(), []detect.Group{g("g1", 1)})
+		same(w, "open", open("a"), []detect.Group{g("g1", 1)})
+		same(w, "by id", read(w, func(ctx context.Context, tx *store.Tx) (detect.Group, error) { return tx.Group(ctx, "g1") }), g("g1", 1))
+		missing(w, "a closed one", func(ctx context.Context, tx *store.Tx) (detect.Group, error) { return tx.Group(ctx, "g2") })
+	}},
+	{"groups that are overdue: quiet for long, or joined by alerts that nobody was told of", func(w world) {
+		g := func(id string, quiet, told, untold int) detect.Group {
+			out := detect.Group{ID: detect.GroupID(id), OpenedAt: at(0), Untold: untold, ToldAt: at(told)}
+			if quiet > 0 {
+				out.QuietAt = at(quiet)
+			}
+			return out
+		}
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			var err error
+			for _, x := range []detect.Group{g("fires", 0, 1, 0), g("quiet", 100, 1, 0), g("untold", 0, 100, 3)} {
+				err = errors.Join(err, tx.SaveGroup(ctx, x, false))
+			}
+			return errors.Join(err, tx.SaveGroup(ctx, g("closed", 100, 100, 3), true))
+		})
+		overdue := func(quiet, untold int) []detect.Group {
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]detect.Group, error) {
+				return tx.OverdueGroups(ctx, at(quiet), at(untold))
+			})
+		}
+		same(w, "none yet", overdue(100, 99), nil)
+		same(w, "quiet", overdue(101, 99), []detect.Group{g("quiet", 100, 1, 0)})
+		same(w, "untold", overdue(100, 100), []detect.Group{g("untold", 0, 100, 3)})
 	}},
 	{"ledger buckets keep the last counts they were given, come back finest first, and old ones go", func(w world) {
 		b := func(res int, n, good, total int64) slo.Bucket {

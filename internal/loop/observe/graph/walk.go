@@ -31,26 +31,22 @@ func (t *Topology) Callers(service string) []string { return t.callers[service] 
 // Callees returns the services that the given one calls directly.
 func (t *Topology) Callees(service string) []string { return t.callees[service] }
 
-// Related reports whether one of the two services depends on the other, or both depend on a common one.
-func (t *Topology) Related(a, b string) bool {
-	if a == b {
-		return true
-	}
-	da, db := t.Dependencies(a), t.Dependencies(b)
-	if slices.Contains(da, b) || slices.Contains(db, a) {
-		return true
-	}
-	for _, x := range da {
-		if _, found := slices.BinarySearch(db, x); found {
-			return true
-		}
-	}
-	return false
+// Related returns the services that share trouble with the given one, sorted: those that it depends on, those that depend
+// on it, and those that depend on something that it depends on too.
+func (t *Topology) Related(service string) []string {
+	below := t.Dependencies(service)
+	out := reach(t.callers, append(below, service)...)
+	out = append(out, below...)
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == service })
 }
 
-func reach(next map[string][]string, from string) []string {
-	seen := map[string]bool{from: true}
-	queue := []string{from}
+// reach returns what the given services lead to, without themselves, sorted.
+func reach(next map[string][]string, from ...string) []string {
+	seen, queue := map[string]bool{}, slices.Clone(from)
+	for _, s := range from {
+		seen[s] = true
+	}
 	for len(queue) > 0 {
 		n := queue[0]
 		queue = queue[1:]
@@ -61,7 +57,9 @@ func reach(next map[string][]string, from string) []string {
 			}
 		}
 	}
-	delete(seen, from)
+	for _, s := range from {
+		delete(seen, s)
+	}
 	out := make([]string, 0, len(seen))
 	for s := range seen {
 		out = append(out, s)
