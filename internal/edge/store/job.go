@@ -129,15 +129,21 @@ func (t *Tx) Unlease(ctx context.Context) error {
 	return t.exec(ctx, "update jobs set lease_until = 0 where lease_until > 0")
 }
 
-// NextDue returns when the next job of the kinds is due, or the zero time when there is none.
-func (t *Tx) NextDue(ctx context.Context, kinds []string) (time.Time, error) {
+// NextDue returns when the next job of the kinds is due, and its kind; the zero time when there is none. It looks at the
+// first job of each kind, however many there are.
+func (t *Tx) NextDue(ctx context.Context, kinds []string) (kind string, due time.Time, err error) {
 	list, args := kindList(kinds, nil)
-	var due sql.NullInt64
-	err := t.tx.QueryRowContext(ctx, `select min(case when lease_until > due_at then lease_until else due_at end) from jobs where stuck = 0 and kind in (`+list+`)`, args...).Scan(&due)
-	if err != nil || !due.Valid {
-		return time.Time{}, err
+	var at int64
+	err = t.tx.QueryRowContext(ctx, `with kinds (kind) as (values (`+strings.ReplaceAll(list, ",", "),(")+`))
+		select kind, due from (
+			select kind, (select due_at from jobs where jobs.kind = kinds.kind and stuck = 0 and lease_until = 0 order by due_at limit 1) as due from kinds
+			union all
+			select kind, case when lease_until > due_at then lease_until else due_at end from jobs where stuck = 0 and lease_until > 0 and kind in (select kind from kinds)
+		) as firsts where due is not null order by due, kind limit 1`, args...).Scan(&kind, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", time.Time{}, nil
 	}
-	return fromMicros(due.Int64), nil
+	return kind, fromMicros(at), err
 }
 
 // StuckJob is a job that fails: Since its first failure; Aside when it was given up, or is a fact that was set aside.

@@ -46,35 +46,34 @@ func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time
 	kinds := slices.Sorted(maps.Keys(timers))
 	for ctx.Err() == nil {
 		changed := db.Changed()
-		fired, err := db.fireOne(ctx, kinds, timers, now(), log)
+		kind, due, err := db.nextDue(ctx, kinds)
 		if err != nil {
 			return err
 		}
-		if fired {
-			continue
-		}
-		var due time.Time
-		if err := db.View(ctx, func(t *Tx) (err error) { due, err = t.NextDue(ctx, kinds); return err }); err != nil {
-			return err
+		if at := now(); kind != "" && !due.After(at) {
+			fired, err := db.fireOne(ctx, kind, timers, at, log)
+			if err != nil {
+				return err
+			}
+			if fired {
+				continue
+			}
 		}
 		db.rest(ctx, changed, nil, due, now())
 	}
 	return nil
 }
 
-// fireOne takes the timer that has been due longest and runs it.
-func (db *DB) fireOne(ctx context.Context, kinds []string, timers Timers, now time.Time, log *slog.Logger) (bool, error) {
-	var due []job.Job
-	err := db.View(ctx, func(t *Tx) (err error) {
-		due, err = t.due(ctx, kinds, now)
-		return err
-	})
-	if err != nil || len(due) == 0 {
-		return false, err
-	}
+func (db *DB) nextDue(ctx context.Context, kinds []string) (kind string, due time.Time, err error) {
+	err = db.View(ctx, func(t *Tx) (err error) { kind, due, err = t.NextDue(ctx, kinds); return err })
+	return kind, due, err
+}
+
+// fireOne takes the timer of a kind that has been due longest and runs it.
+func (db *DB) fireOne(ctx context.Context, kind string, timers Timers, now time.Time, log *slog.Logger) (bool, error) {
 	var j job.Job
-	err = db.Update(ctx, func(t *Tx) (err error) {
-		if j, err = t.Take(ctx, kinds, now); err != nil {
+	err := db.Update(ctx, func(t *Tx) (err error) {
+		if j, err = t.Take(ctx, []string{kind}, now); err != nil {
 			return err
 		}
 		return timers[j.Kind](ctx, t, j, now)
@@ -93,16 +92,6 @@ func (db *DB) fireOne(ctx context.Context, kinds []string, timers Timers, now ti
 	})
 }
 
-// due returns one due job without taking it.
-func (t *Tx) due(ctx context.Context, kinds []string, now time.Time) ([]job.Job, error) {
-	list, args := kindList(kinds, []any{micros(now)})
-	rows, err := t.tx.QueryContext(ctx, `select `+jobColumns+` from jobs where due_at <= $1 and stuck = 0 and kind in (`+list+`) order by due_at limit 1`, args...)
-	if err != nil {
-		return nil, err
-	}
-	return scanJobs(rows)
-}
-
 // lease is how long a task may work before another process may take it; it is renewed while the task runs.
 const lease = 15 * time.Second
 
@@ -118,6 +107,13 @@ func (s *slots) free(kinds []string, width int) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return s.busy[k] >= width })
+}
+
+// of returns how many of a kind are under way.
+func (s *slots) of(kind string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy[kind]
 }
 
 func (s *slots) add(kind string, n int) {
@@ -149,40 +145,33 @@ func (db *DB) RunTasks(ctx context.Context, tasks job.Tasks, width int, now func
 			}
 			continue
 		}
-		claimed, due, err := db.claimOne(ctx, free, now())
+		kind, due, err := db.nextDue(ctx, free)
 		if err != nil {
 			return err
 		}
-		if claimed == nil {
+		var jobs []job.Job
+		if at := now(); kind != "" && !due.After(at) {
+			err := db.Update(ctx, func(t *Tx) (err error) {
+				jobs, err = t.Claim(ctx, []string{kind}, at, at.Add(lease), width-s.of(kind))
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if len(jobs) == 0 {
 			db.rest(ctx, changed, s.freed, due, now())
 			continue
 		}
-		s.add(claimed.Kind, 1)
-		running.Go(func() {
-			defer s.add(claimed.Kind, -1)
-			db.runTask(ctx, tasks[claimed.Kind], *claimed, now, log)
-		})
+		s.add(kind, len(jobs))
+		for _, j := range jobs {
+			running.Go(func() {
+				defer s.add(kind, -1)
+				db.runTask(ctx, tasks[kind], j, now, log)
+			})
+		}
 	}
 	return nil
-}
-
-func (db *DB) claimOne(ctx context.Context, kinds []string, now time.Time) (*job.Job, time.Time, error) {
-	var due time.Time
-	if err := db.View(ctx, func(t *Tx) (err error) { due, err = t.NextDue(ctx, kinds); return err }); err != nil {
-		return nil, due, err
-	}
-	if due.IsZero() || due.After(now) {
-		return nil, due, nil
-	}
-	var jobs []job.Job
-	err := db.Update(ctx, func(t *Tx) (err error) {
-		jobs, err = t.Claim(ctx, kinds, now, now.Add(lease), 1)
-		return err
-	})
-	if err != nil || len(jobs) == 0 {
-		return nil, due, err
-	}
-	return &jobs[0], due, nil
 }
 
 // runTask runs one task, renews its lease meanwhile, and records how it ended.

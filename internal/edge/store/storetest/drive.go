@@ -231,7 +231,7 @@ func (d *Driver) nextDue() time.Time {
 		return time.Time{}
 	}
 	var due time.Time
-	d.must(d.DB.View(d.t.Context(), func(tx *store.Tx) (err error) { due, err = tx.NextDue(d.t.Context(), kinds); return err }))
+	d.must(d.DB.View(d.t.Context(), func(tx *store.Tx) (err error) { _, due, err = tx.NextDue(d.t.Context(), kinds); return err }))
 	return due
 }
 

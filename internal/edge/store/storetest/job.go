@@ -59,7 +59,10 @@ func keys(js []job.Job) []string {
 
 func (w world) nextDue(kinds ...string) time.Time {
 	w.Helper()
-	return read(w, func(ctx context.Context, tx *store.Tx) (time.Time, error) { return tx.NextDue(ctx, kinds) })
+	return read(w, func(ctx context.Context, tx *store.Tx) (time.Time, error) {
+		_, due, err := tx.NextDue(ctx, kinds)
+		return due, err
+	})
 }
 
 func (w world) stuck() []store.StuckJob {
