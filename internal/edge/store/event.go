@@ -14,6 +14,7 @@ import (
 // Append adds a fact; it gets its number when the closure has returned.
 func (t *Tx) Append(_ context.Context, e event.Event) error {
 	t.events = append(t.events, e)
+	t.news.fact(e.Kind)
 	return nil
 }
 

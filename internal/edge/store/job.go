@@ -17,7 +17,7 @@ import (
 // Enqueue adds a job, or moves the one with the same kind and key. A job that is being worked on is replaced, and its
 // worker's end does not remove the new one.
 func (t *Tx) Enqueue(ctx context.Context, j job.Job) error {
-	t.jobs = true
+	t.news.job(j.Kind, micros(j.DueAt))
 	var args any
 	if len(j.Args) > 0 {
 		args = plainJSON(j.Args)
@@ -189,7 +189,7 @@ func (t *Tx) stuckJobs(ctx context.Context, where string, args ...any) ([]StuckJ
 // Revive gives the jobs that were given up another chance: what kept them from succeeding may have been mended. Facts that
 // were set aside have their own; see RetryAside.
 func (t *Tx) Revive(ctx context.Context, now time.Time) error {
-	t.jobs = true
+	t.news.all = true
 	return t.exec(ctx, "update jobs set stuck = 0, attempts = 0, due_at = $1 where stuck = 1 and substr(kind, 1, 7) <> 'follow.'", micros(now))
 }
 

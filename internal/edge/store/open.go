@@ -51,6 +51,7 @@ type DB struct {
 	done   chan struct{}
 	closed sync.Once
 	wake   *signal // told after each commit
+	bells  bells
 }
 
 // Open opens the store at dsn: a postgres:// URL, or the path of an SQLite file. It applies the migrations that are

@@ -19,7 +19,7 @@ type Tx struct {
 	db     *DB
 	tx     conn
 	events []event.Event // appended when the closure has returned
-	jobs   bool          // whether a job was enqueued
+	news   news          // for the loops of this process
 }
 
 // update is a closure that waits for the writer.
@@ -110,7 +110,7 @@ func (db *DB) gather(first *update) []*update {
 
 // commit runs a batch in one transaction and answers everybody.
 func (db *DB) commit(batch []*update) {
-	kick, err := db.runBatch(batch)
+	n, err := db.runBatch(batch)
 	for _, u := range batch {
 		if err != nil {
 			u.done <- err
@@ -118,24 +118,25 @@ func (db *DB) commit(batch []*update) {
 			u.done <- u.err
 		}
 	}
-	if err == nil && kick {
+	if err == nil && !n.none() {
+		db.bells.tell(n)
 		db.wake.Broadcast()
 	}
 }
 
-func (db *DB) runBatch(batch []*update) (kick bool, err error) {
+func (db *DB) runBatch(batch []*update) (n news, err error) {
 	// The batch is not cancelled by one caller: the others' changes are in it. A database that does not answer must not
 	// hold everybody for ever.
 	ctx, cancel := context.WithTimeout(context.Background(), batchLimit)
 	defer cancel()
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
-		return false, unavailable(err)
+		return news{}, unavailable(err)
 	}
 	defer func() { _ = tx.Rollback() }() // no effect after a commit
 	if db.dialect.writeLock != "" {
 		if _, err := tx.ExecContext(ctx, db.dialect.writeLock); err != nil {
-			return false, unavailable(err)
+			return news{}, unavailable(err)
 		}
 	}
 	var again *statements
@@ -147,24 +148,24 @@ func (db *DB) runBatch(batch []*update) (kick bool, err error) {
 			continue
 		}
 		if _, err := tx.ExecContext(ctx, "savepoint one"); err != nil {
-			return false, unavailable(err)
+			return news{}, unavailable(err)
 		}
 		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx, again: again}}
 		if u.err = t.run(ctx, u.fn); u.err != nil {
 			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
-				return false, unavailable(err)
+				return news{}, unavailable(err)
 			}
 		} else {
-			kick = kick || t.jobs || len(t.events) > 0
+			n.add(t.news)
 		}
 		if _, err := tx.ExecContext(ctx, "release savepoint one"); err != nil {
-			return false, unavailable(err)
+			return news{}, unavailable(err)
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return false, unavailable(err)
+		return news{}, unavailable(err)
 	}
-	return kick, nil
+	return n, nil
 }
 
 // run calls fn and writes the facts it appended.

@@ -24,8 +24,10 @@ type Handlers = event.Handlers[*Tx]
 // pollEvery bounds how long a worker sleeps: another replica's work is noticed by then.
 const pollEvery = 250 * time.Millisecond
 
-// rest waits for the next commit, for due, for freed, or for pollEvery; whichever is first.
-func (db *DB) rest(ctx context.Context, changed, freed <-chan struct{}, due time.Time, now time.Time) {
+// rest waits until the bell rings, for due, for freed, or for pollEvery; whichever is first.
+func rest(ctx context.Context, b *bell, freed <-chan struct{}, due time.Time, now time.Time) {
+	b.asleep(due)
+	defer b.awake()
 	d := pollEvery
 	if !due.IsZero() {
 		d = min(d, max(due.Sub(now), 0))
@@ -34,7 +36,7 @@ func (db *DB) rest(ctx context.Context, changed, freed <-chan struct{}, due time
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-	case <-changed:
+	case <-b.ring:
 	case <-freed:
 	case <-t.C:
 	}
@@ -44,8 +46,9 @@ func (db *DB) rest(ctx context.Context, changed, freed <-chan struct{}, due time
 // is put aside for a while and does not delay the others.
 func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time, log *slog.Logger) error {
 	kinds := slices.Sorted(maps.Keys(timers))
+	bell, down := db.bells.hang(kinds)
+	defer down()
 	for ctx.Err() == nil {
-		changed := db.Changed()
 		kind, due, err := db.nextDue(ctx, kinds)
 		if err != nil {
 			return err
@@ -59,7 +62,7 @@ func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time
 				continue
 			}
 		}
-		db.rest(ctx, changed, nil, due, now())
+		rest(ctx, bell, nil, due, now())
 	}
 	return nil
 }
@@ -132,11 +135,12 @@ func (s *slots) add(kind string, n int) {
 // under way. A kind that hangs keeps no other kind waiting.
 func (db *DB) RunTasks(ctx context.Context, tasks job.Tasks, width int, now func() time.Time, log *slog.Logger) error {
 	kinds := slices.Sorted(maps.Keys(tasks))
+	bell, down := db.bells.hang(kinds)
+	defer down()
 	s := slots{busy: map[string]int{}, freed: make(chan struct{}, 1)}
 	var running sync.WaitGroup
 	defer running.Wait()
 	for ctx.Err() == nil {
-		changed := db.Changed()
 		free := s.free(kinds, width)
 		if len(free) == 0 {
 			select {
@@ -160,7 +164,7 @@ func (db *DB) RunTasks(ctx context.Context, tasks job.Tasks, width int, now func
 			}
 		}
 		if len(jobs) == 0 {
-			db.rest(ctx, changed, s.freed, due, now())
+			rest(ctx, bell, s.freed, due, now())
 			continue
 		}
 		s.add(kind, len(jobs))
@@ -276,8 +280,9 @@ const maxFollow = 6
 // RetryAside.
 func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now func() time.Time, log *slog.Logger) error {
 	kinds := slices.Sorted(maps.Keys(handlers))
+	bell, down := db.bells.hang(kinds)
+	defer down()
 	for ctx.Err() == nil {
-		changed := db.Changed()
 		var after int64
 		var facts []event.Event
 		err := db.View(ctx, func(t *Tx) (err error) {
@@ -290,16 +295,40 @@ func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now fu
 		if err != nil {
 			return fmt.Errorf("follower %s: %w", name, err)
 		}
+		if len(facts) > 1 && db.handleAll(ctx, name, handlers, facts, now) == nil {
+			continue
+		}
 		for _, e := range facts {
 			if err := db.handle(ctx, name, handlers[e.Kind], e, now, log); err != nil {
 				return err
 			}
 		}
 		if len(facts) == 0 {
-			db.rest(ctx, changed, nil, time.Time{}, now())
+			rest(ctx, bell, nil, time.Time{}, now())
 		}
 	}
 	return nil
+}
+
+// handleAll hands facts to their handlers in one transaction. When one of them fails nothing has happened, and each is to be
+// handled on its own.
+func (db *DB) handleAll(ctx context.Context, name string, handlers Handlers, facts []event.Event, now func() time.Time) error {
+	return db.Update(ctx, func(t *Tx) error {
+		at, err := t.Cursor(ctx, name)
+		if err != nil {
+			return err
+		}
+		for _, e := range facts {
+			if at >= e.Seq {
+				continue
+			}
+			if err := handlers[e.Kind](ctx, t, e, now()); err != nil {
+				return err
+			}
+			at = e.Seq
+		}
+		return t.SaveCursor(ctx, name, at)
+	})
 }
 
 func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e event.Event, now func() time.Time, log *slog.Logger) error {
@@ -319,7 +348,7 @@ func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e e
 			return err
 		}
 		log.Error("follower failed", "follower", name, "fact", e.Kind, "seq", e.Seq, "attempt", attempt, "error", err)
-		db.rest(ctx, nil, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
+		rest(ctx, &bell{}, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
 		if errs.Is(err, errs.Unavailable) {
 			attempt-- // the database is away: that is not the fact's fault
 		}
