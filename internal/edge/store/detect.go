@@ -141,6 +141,10 @@ func (t *Tx) FindAlerts(ctx context.Context, f detect.Filter) ([]detect.Alert, e
 	if f.Muted != nil {
 		add("muted =", flag(*f.Muted))
 	}
+	for _, w := range f.Words {
+		args = append(args, "%"+w+"%")
+		where = append(where, fmt.Sprintf("(source = '' or doc%s $%d)", t.db.dialect.ilike, len(args)))
+	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100

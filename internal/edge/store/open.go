@@ -32,12 +32,13 @@ type dialect struct {
 	goose     goose.Dialect
 	writeLock string // statement that makes this transaction the only writer; empty when there is only one connection
 	skip      string // appended to a select that claims rows
+	ilike     string // operator that finds text in a document without regard to case
 	prepare   bool   // whether statements that are run again in a transaction are prepared; pgx does so itself
 }
 
 var (
-	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3, prepare: true}
-	postgresDialect = dialect{name: "postgres", goose: goose.DialectPostgres, writeLock: "select pg_advisory_xact_lock(7274496)", skip: " for update skip locked"}
+	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3, ilike: " like", prepare: true}
+	postgresDialect = dialect{name: "postgres", goose: goose.DialectPostgres, writeLock: "select pg_advisory_xact_lock(7274496)", skip: " for update skip locked", ilike: "::text ilike"}
 )
 
 // DB is an open store. It is safe for concurrent use.

@@ -302,12 +302,17 @@ func TestSearchSelectsByLabelsAndText(t *testing.T) {
 	f("by a matcher", "531", detect.Filter{}, []string{`service="db"`}, "")
 	f("by text", "4", detect.Filter{}, nil, "HOST-4")
 	f("by the value of a label", "531", detect.Filter{}, nil, "db")
+	f("by what is shown together", "4", detect.Filter{}, nil, "web: host-4")
+	f("a wildcard is none", "", detect.Filter{}, nil, "h_st-4")
 	first := f("two of them", "65", detect.Filter{Limit: 2}, nil, "")
 	f("those before", "43", detect.Filter{Limit: 2, Before: first.More}, nil, "")
 	some := f("two by a matcher", "53", detect.Filter{Limit: 2}, []string{`service="db"`}, "")
 	if last := f("the rest", "1", detect.Filter{Limit: 2, Before: some.More}, []string{`service="db"`}, ""); last.More != "" {
 		t.Error("more after the last")
 	}
+	w.receive(in("host-9", "service", "web", "path", `C:\a "b" <ü> 100%_x`))
+	f("by a value that JSON writes differently", "9", detect.Filter{}, []string{`path="C:\\a \"b\" <ü> 100%_x"`}, "")
+	f("by such text", "9", detect.Filter{}, nil, `"B" <ü> 100%_X`)
 	if _, err := w.s.Search(t.Context(), detect.Filter{}, []string{"team~x"}, ""); !errs.Is(err, errs.Invalid) {
 		t.Errorf("a matcher that is none: %v", err)
 	}

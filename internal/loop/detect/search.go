@@ -3,6 +3,9 @@ package detect
 import (
 	"context"
 	"strings"
+	"unicode"
+
+	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/catalog"
@@ -32,6 +35,7 @@ func (s *Service) Search(ctx context.Context, f Filter, match []string, text str
 		limit = 100
 	}
 	text = strings.ToLower(strings.TrimSpace(text))
+	f.Words = words(ms, text)
 	out := Found{Alerts: []Alert{}}
 	err = s.Store.View(ctx, func(tx Tx) error {
 		for looked := 0; looked < mostLooked; {
@@ -63,6 +67,30 @@ func (s *Service) Search(ctx context.Context, f Filter, match []string, text str
 		return nil
 	})
 	return out, err
+}
+
+// words returns pieces that alerts of other systems must have in them to be found, so that the store can pass over most of
+// the others.
+func words(ms labels.Matchers, text string) []string {
+	plain := func(r rune) bool {
+		return r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".:/@-", r))
+	}
+	var out []string
+	add := func(s string, plain func(rune) bool) {
+		for _, w := range strings.FieldsFunc(s, func(r rune) bool { return !plain(r) }) {
+			if len(w) > 1 {
+				out = append(out, w)
+			}
+		}
+	}
+	for _, m := range ms {
+		if m.Type == labels.MatchEqual {
+			add(m.Value, plain)
+		}
+	}
+	// A title is shown after the name of the service and a colon, which are not beside each other in the store.
+	add(text, func(r rune) bool { return plain(r) && r != ':' })
+	return out
 }
 
 // mentions reports whether a text in lower case is in what people read of the alert.

@@ -82,6 +82,7 @@ type Filter struct {
 	Severity    Severity
 	Integration string
 	Muted       *bool
-	Before      AlertID // older than this one
-	Limit       int     // 0 is 100
+	Words       []string // each is in what other systems said of their alert, without regard to case; ASCII letters, digits and .:/@-
+	Before      AlertID  // older than this one
+	Limit       int      // 0 is 100
 }

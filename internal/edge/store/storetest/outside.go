@@ -69,6 +69,9 @@ var outsideTests = []exercise{
 		f("everything at once", "[a]", func(ctx context.Context, tx *store.Tx) ([]detect.Alert, error) {
 			return tx.FindAlerts(ctx, detect.Filter{State: detect.Firing, Service: "svc", Severity: detect.SEV2, Integration: "prom", Before: "al_c", Limit: 1})
 		})
+		f("by what was said", "[b]", func(ctx context.Context, tx *store.Tx) ([]detect.Alert, error) {
+			return tx.FindAlerts(ctx, detect.Filter{State: detect.Firing, Words: []string{"AL_B", "key"}})
+		})
 		w.update(func(ctx context.Context, tx *store.Tx) error {
 			pages, all, err := tx.CountFiring(ctx, "g1")
 			same(w, "that page", pages, 1)
