@@ -33,11 +33,11 @@ func (t *Tx) PageOf(ctx context.Context, g detect.GroupID) (page.Page, error) {
 
 // Pages returns the newest pages.
 func (t *Tx) Pages(ctx context.Context, live bool, limit int) ([]page.Page, error) {
-	where := ""
+	where := notSynthetic
 	if live { // in the words of the index on live pages
-		where = "where state <> 'resolved' "
+		where += " and state <> 'resolved'"
 	}
-	return many[page.Page](ctx, t, "select doc from pages "+where+"order by opened_at desc, id desc limit $1", limit)
+	return many[page.Page](ctx, t, "select doc from pages where "+where+" order by opened_at desc, id desc limit $1", limit)
 }
 
 // SavePage writes a page.

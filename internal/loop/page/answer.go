@@ -193,5 +193,10 @@ func (s *Service) deliveredOne(ctx context.Context, tx Tx, n Notification, a Ans
 	if err := tx.SaveNotification(ctx, n); err != nil {
 		return err
 	}
+	if p.Group.Synthetic() && n.Delivery == Delivered {
+		if err := arrived(ctx, tx, p.Group, now); err != nil {
+			return err
+		}
+	}
 	return s.notified(ctx, tx, p, n, kind, text, now)
 }

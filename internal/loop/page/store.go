@@ -39,6 +39,11 @@ type Tx interface {
 	// With returns those that go out in the message of another; the oldest first.
 	With(ctx context.Context, lead NotificationID) ([]Notification, error)
 	SaveNotification(ctx context.Context, n Notification) error
+	// Rounds returns what is known of the watchdog's rounds; nothing when there was none.
+	Rounds(ctx context.Context) (Rounds, error)
+	SaveRounds(ctx context.Context, r Rounds) error
+	// DropRound removes everything that a round left behind.
+	DropRound(ctx context.Context, round detect.GroupID) error
 	Rotas
 }
 
