@@ -154,6 +154,10 @@ func (r *routes) signedIn(next http.Handler) http.Handler {
 			return
 		}
 		u, err := r.Who(req)
+		if errs.Is(err, errs.Unavailable) { // that is no fault of the token's
+			writeProblem(w, http.StatusServiceUnavailable, errs.Message(err), errs.Unavailable)
+			return
+		}
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="nightkeeper"`)
 			writeProblem(w, http.StatusUnauthorized, errs.Message(err)+"; send Authorization: Bearer <token>", errs.Denied)
