@@ -2,6 +2,7 @@
 # A throw-away PostgreSQL for tests: on the loopback interface, in a temporary directory, without a password.
 #
 #   scripts/postgres.sh start DIR      start one in DIR (made) and print its URL
+#   scripts/postgres.sh again DIR      start the one in DIR again that was killed, at the same address
 #   scripts/postgres.sh stop DIR       stop it and remove DIR
 #   scripts/postgres.sh run CMD...     run CMD with NIGHTKEEPER_TEST_POSTGRES set, then stop
 #
@@ -34,11 +35,25 @@ start() {
   for try in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 30000))
     # Nothing here has to survive a crash of the machine, so it need not wait for the disk.
-    if as "$bin/pg_ctl" -D "$dir/data" -l "$dir/run/log" -w -t 60 -s \
-      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$dir/run' -c fsync=off -c full_page_writes=off -c max_connections=200" start >"$dir/run/start.log" 2>&1; then
+    echo "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$dir/run' -c fsync=off -c full_page_writes=off -c max_connections=200" >"$dir/options"
+    if as "$bin/pg_ctl" -D "$dir/data" -l "$dir/run/log" -w -t 60 -s -o "$(cat "$dir/options")" start >"$dir/run/start.log" 2>&1; then
       echo "postgres://nightkeeper@127.0.0.1:$port/postgres?sslmode=disable"
       return 0
     fi
+  done
+  cat "$dir/run/start.log" "$dir/run/log" >&2
+  return 1
+}
+
+# again waits for the children of the one that was killed: they hold its memory for a moment.
+again() {
+  local dir=$1 bin try
+  bin=$(postgres_bin)
+  for try in {1..100}; do
+    if as "$bin/pg_ctl" -D "$dir/data" -l "$dir/run/log" -w -t 60 -s -o "$(cat "$dir/options")" start >"$dir/run/start.log" 2>&1; then
+      return 0
+    fi
+    sleep 0.1
   done
   cat "$dir/run/start.log" "$dir/run/log" >&2
   return 1
@@ -54,6 +69,7 @@ stop() {
 
 case "${1:-}" in
 start) start "$2" ;;
+again) again "$2" ;;
 stop) stop "$2" ;;
 run)
   shift
@@ -72,7 +88,7 @@ run)
   "$@"
   ;;
 *)
-  sed -n '2,9s/^# \{0,1\}//p' "$0"
+  sed -n '2,10s/^# \{0,1\}//p' "$0"
   exit 2
   ;;
 esac

@@ -54,6 +54,10 @@ func newServe() *cobra.Command {
 	f.StringVar(&o.SMTP.From, "smtp-from", "", "sender of mails")
 	f.StringVar(&o.SMTP.User, "smtp-user", "", "user at the mail server; the password is NIGHTKEEPER_SMTP_PASSWORD")
 	f.StringVar(&o.SMTP.TLS, "smtp-tls", "", "mandatory (the default, but on loopback), opportunistic, implicit or none")
+	f.DurationVar(&o.Watchdog.Every, "watchdog-every", 5*time.Minute, "how often a test page tries the way from an alert to a person; 0 is never")
+	f.DurationVar(&o.Watchdog.Within, "watchdog-within", time.Minute, "how long a test page may take before people are told that pages do not arrive")
+	f.StringVar(&o.Watchdog.Ping, "watchdog-ping", "", "URL of a heartbeat elsewhere that is told of each test page that arrives")
+	f.StringVar(&o.Watchdog.Policy, "watchdog-policy", "", "escalation policy whose people are told when test pages do not arrive (the default one when not given)")
 	f.StringVar(&o.ChannelsFile, "channels", "", "file with the credentials of chat, push, SMS and voice; see docs/channels.md")
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"nightkeeper/internal/edge/store"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
+	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/remediate"
 )
 
@@ -19,6 +20,20 @@ func follow[T any](in event.Handlers[T]) store.Handlers {
 	for kind, h := range in {
 		out[kind] = func(ctx context.Context, tx *store.Tx, e event.Event, now time.Time) error {
 			return h(ctx, any(tx).(T), e, now)
+		}
+	}
+	return out
+}
+
+// people returns handlers that leave out what only tries the way from an alert to a person: that is no incident.
+func people(in store.Handlers) store.Handlers {
+	out := store.Handlers{}
+	for kind, h := range in {
+		out[kind] = func(ctx context.Context, tx *store.Tx, e event.Event, now time.Time) error {
+			if detect.GroupID(e.Group).Synthetic() {
+				return nil
+			}
+			return h(ctx, tx, e, now)
 		}
 	}
 	return out

@@ -15,6 +15,7 @@ import (
 	httpaction "nightkeeper/internal/edge/action/http"
 	"nightkeeper/internal/edge/channel/discord"
 	"nightkeeper/internal/edge/channel/email"
+	"nightkeeper/internal/edge/channel/loopback"
 	"nightkeeper/internal/edge/channel/mattermost"
 	"nightkeeper/internal/edge/channel/ntfy"
 	"nightkeeper/internal/edge/channel/slack"
@@ -187,7 +188,7 @@ func (a *App) buildChannels() []page.Channel {
 	if x := a.opts.channels.Webhook; x != nil {
 		hooks = *x
 	}
-	out := []page.Channel{webhook.New(hooks, a.ask, a.keys.all, a.opts.Now)}
+	out := []page.Channel{webhook.New(hooks, a.ask, a.keys.all, a.opts.Now), loopback.New(a.URL, a.subkey(page.Loopback))}
 	if a.opts.SMTP.Host != "" {
 		out = append(out, email.New(a.opts.SMTP))
 	}

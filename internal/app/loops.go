@@ -38,10 +38,10 @@ func (a *App) loops() []life.Part {
 	timers(all, p.learn.Timers())
 	parts := []life.Part{
 		follower("page", follow(p.page.Follows())),
-		follower("respond", follow(p.respond.Follows())),
-		follower("remediate", follow(p.remediate.Follows())),
-		follower("learn", follow(p.learn.Follows())),
-		follower("prevent", follow(p.prevent.Follows())),
+		follower("respond", people(follow(p.respond.Follows()))),
+		follower("remediate", people(follow(p.remediate.Follows()))),
+		follower("learn", people(follow(p.learn.Follows()))),
+		follower("prevent", people(follow(p.prevent.Follows()))),
 		loop("timers", func(ctx context.Context) error { return a.db.RunTimers(ctx, all, now, log) }),
 		// Notifications have workers of their own: nothing else may keep them waiting.
 		a.tasks("notifications", p.page.Tasks(), 8), // of each channel
@@ -53,6 +53,7 @@ func (a *App) loops() []life.Part {
 		a.every("ledgers", flushEvery, p.detect.Flush),
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
 		a.every("session trim", trimEvery, a.auth.Trim),
+		a.every("watchdog", tickEvery, func(ctx context.Context) error { return p.watchdog.Look(ctx, now()) }),
 		a.every("schedules", tickEvery, func(ctx context.Context) error { return p.page.WatchSchedules(ctx, now()) }),
 		a.every("budget policy", policyEvery, func(ctx context.Context) error { return p.prevent.Tick(ctx, now()) }),
 		a.every("live picture", graph.Width, a.snapshot),
@@ -96,7 +97,7 @@ func (a *App) snapshot(ctx context.Context) error {
 			failed = append(failed, a.rollup.Append(now, b))
 		}
 	}
-	_, _, err = a.host.WriteSamples(ctx, a.graph.Series(now))
+	_, _, err = a.host.WriteSamples(ctx, append(a.graph.Series(now), a.phases.watchdog.Health().Series(now)...))
 	return errors.Join(append(failed, err)...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,11 +32,38 @@ type Options struct {
 	ChannelsFile  string         // credentials of other channels; empty: there are none
 	AdminPassword string         // of the first account, when it is made; empty is a fresh one
 	Self          []string       // command that runs this program; default os.Executable()
+	Watchdog      Watchdog
 	Version       string
 	Now           func() time.Time
 	Log           *slog.Logger
 
 	channels Channels // what ChannelsFile has
+}
+
+// Watchdog says how the way from an alert to a person is tried; see page.WatchdogConfig.
+type Watchdog struct {
+	Every  time.Duration // 0: never
+	Within time.Duration // default a minute
+	Ping   string        // URL of a heartbeat outside that is told of each round that arrives
+	Policy string        // whose people are told when rounds do not arrive; empty: the default policy
+}
+
+// check fills in defaults and refuses what cannot work.
+func (w *Watchdog) check() error {
+	if w.Within == 0 {
+		w.Within = time.Minute
+	}
+	switch u, err := url.Parse(w.Ping); {
+	case w.Every < 0 || (w.Every > 0 && w.Every < 2*time.Second):
+		return errs.New(errs.Invalid, "--watchdog-every is %s; give at least 2s, or 0 to switch the watchdog off", w.Every)
+	case w.Within < 2*time.Second:
+		return errs.New(errs.Invalid, "--watchdog-within is %s; give at least 2s: a test page is held for one second", w.Within)
+	case w.Ping != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")):
+		return errs.New(errs.Invalid, "--watchdog-ping is not an http or https URL; write https://hc-ping.com/your-uuid")
+	case w.Ping != "" && w.Every == 0:
+		return errs.New(errs.Invalid, "--watchdog-ping needs the watchdog; --watchdog-every is 0")
+	}
+	return nil
 }
 
 // complete fills in defaults and refuses what cannot work.
@@ -76,6 +104,9 @@ func (o Options) complete() (Options, error) {
 			return o, errs.New(errs.Invalid, "the mail server cannot be used: %s", strings.Join(mistakes, "; "))
 		}
 	}
+	if err := o.Watchdog.check(); err != nil {
+		return o, err
+	}
 	var err error
 	if o.channels, err = ReadChannels(o.ChannelsFile); err != nil {
 		return o, err
@@ -96,8 +127,8 @@ func (o Options) dsn() string {
 	return filepath.Join(o.DataDir, "nightkeeper.db")
 }
 
-// loopback reports whether an address can only be reached from this machine.
-func loopback(addr string) bool {
+// onlyHere reports whether an address can only be reached from this machine.
+func onlyHere(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return false

@@ -29,7 +29,7 @@ func (a *App) servers() []life.Part {
 func (a *App) startOTLP(ctx context.Context) (err error) {
 	cfg := otlp.Config{GRPCAddr: a.opts.GRPCAddr, HTTPAddr: a.opts.OTLPAddr, Log: a.opts.Log,
 		Sink: sink{a.phases.detect, a.graph, a.host, a.opts.Now}}
-	if !loopback(a.opts.GRPCAddr) || !loopback(a.opts.OTLPAddr) {
+	if !onlyHere(a.opts.GRPCAddr) || !onlyHere(a.opts.OTLPAddr) {
 		cfg.Authorize = a.intakeToken
 	}
 	if a.otlp, err = otlp.New(cfg); err != nil {
@@ -61,7 +61,7 @@ func (a *App) startWeb(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.web = web.New(web.Config{Addr: a.opts.HTTPAddr, API: handler, UI: pages, Intake: a.intake(), Callbacks: a.callbacks(), Ready: a.ready, Log: a.opts.Log})
+	a.web = web.New(web.Config{Addr: a.opts.HTTPAddr, API: handler, UI: pages, Intake: a.intake(), Callbacks: a.callbacks(), Ready: a.ready, Detail: a.detail, Log: a.opts.Log})
 	return a.web.Start(ctx)
 }
 
@@ -97,6 +97,8 @@ func (a *App) status(ctx context.Context) api.Status {
 	} else {
 		line("store", true, "answers")
 	}
+	s.Watchdog = a.phases.watchdog.Health()
+	line("watchdog", s.Watchdog.LostAt.IsZero(), watchdogText(s.Watchdog, a.opts.Watchdog))
 	h := a.host.Health()
 	line("telemetry engine", h.Ready, engineText(h))
 	var err error

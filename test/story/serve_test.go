@@ -17,6 +17,7 @@ import (
 type process struct {
 	t                *testing.T
 	data, catalog    string
+	flags            []string // more of serve
 	http, grpc, otlp string
 	cmd              *exec.Cmd
 	log              apptest.Log
@@ -68,6 +69,7 @@ func (p *process) start() {
 		p.t.Fatal(err)
 	}
 	p.cmd = exec.Command(bin, "serve", "--data", p.data, "--catalog", p.catalog, "--http", p.http, "--otlp-grpc", p.grpc, "--otlp-http", p.otlp, "--allow-outgoing", "127.0.0.0/8")
+	p.cmd.Args = append(p.cmd.Args, p.flags...)
 	p.cmd.Stderr = &p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

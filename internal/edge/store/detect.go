@@ -33,12 +33,15 @@ func (t *Tx) Alert(ctx context.Context, id detect.AlertID) (detect.Alert, error)
 	return one[detect.Alert](ctx, t, "alert", "select doc from alerts where id = $1", string(id))
 }
 
+// notWatchdog leaves out what only tries the way.
+const notWatchdog = "source <> '" + detect.Watchdog + "'"
+
 // mostAlerts bounds how many alerts are read together.
 const mostAlerts = 5000
 
 // Alerts returns alerts of a group, or of all groups, the oldest first: the newest of them when there are very many.
 func (t *Tx) Alerts(ctx context.Context, group detect.GroupID, firing bool) ([]detect.Alert, error) {
-	where, args := "1 = 1", []any{}
+	where, args := notWatchdog, []any{}
 	if group != "" {
 		where, args = "grp = $1", []any{string(group)}
 	}
@@ -107,7 +110,7 @@ func (t *Tx) FiringOf(ctx context.Context, identities []string) ([]detect.Alert,
 
 // Firing returns firing alerts in order of id.
 func (t *Tx) Firing(ctx context.Context, after detect.AlertID, limit int) ([]detect.Alert, error) {
-	return many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and id > $1 order by id limit $2", string(after), limit)
+	return many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and "+notWatchdog+" and id > $1 order by id limit $2", string(after), limit)
 }
 
 // Inhibiting returns the firing alerts that may mute others.
@@ -128,7 +131,7 @@ func (t *Tx) CountFiring(ctx context.Context, group detect.GroupID) (pages, all 
 
 // FindAlerts returns alerts that a filter selects, the newest first.
 func (t *Tx) FindAlerts(ctx context.Context, f detect.Filter) ([]detect.Alert, error) {
-	where, args := []string{"1 = 1"}, []any{}
+	where, args := []string{notWatchdog}, []any{}
 	add := func(column string, v any) {
 		args = append(args, v)
 		where = append(where, fmt.Sprintf("%s $%d", column, len(args)))

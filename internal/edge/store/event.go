@@ -69,6 +69,9 @@ func (t *Tx) Events(ctx context.Context, q event.Query) ([]event.Event, error) {
 	if q.Subject != "" {
 		add("subject = $%d", q.Subject)
 	}
+	if q.Group == "" && q.Subject == "" && !q.Synthetic {
+		where = append(where, notSynthetic)
+	}
 	if len(q.Kinds) > 0 {
 		marks := make([]string, len(q.Kinds))
 		for i, k := range q.Kinds {

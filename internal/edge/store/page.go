@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/page"
@@ -32,11 +33,11 @@ func (t *Tx) PageOf(ctx context.Context, g detect.GroupID) (page.Page, error) {
 
 // Pages returns the newest pages.
 func (t *Tx) Pages(ctx context.Context, live bool, limit int) ([]page.Page, error) {
-	only := ""
-	if live {
-		only = string(page.Resolved)
+	where := notSynthetic
+	if live { // in the words of the index on live pages
+		where += " and state <> 'resolved'"
 	}
-	return many[page.Page](ctx, t, "select doc from pages where ($1 = '' or state <> $1) order by opened_at desc, id desc limit $2", only, limit)
+	return many[page.Page](ctx, t, "select doc from pages where "+where+" order by opened_at desc, id desc limit $1", limit)
 }
 
 // SavePage writes a page.
@@ -57,8 +58,23 @@ func (t *Tx) Notification(ctx context.Context, id page.NotificationID) (page.Not
 
 // Notifications returns those of a page, or of a person when page is empty; the newest first.
 func (t *Tx) Notifications(ctx context.Context, pageID page.ID, person string, limit int) ([]page.Notification, error) {
-	return many[page.Notification](ctx, t, `select doc from notifications where ($1 = '' or page = $1) and ($2 = '' or person = $2)
-		order by at desc, id desc limit $3`, string(pageID), person, limit)
+	// Each question has its own text: with one for both, SQLite reads every notification there is.
+	const newest = " order by at desc, id desc limit $2"
+	if pageID != "" {
+		return many[page.Notification](ctx, t, "select doc from notifications where page = $1"+newest, string(pageID), limit)
+	}
+	return many[page.Notification](ctx, t, "select doc from notifications where person = $1"+newest, person, limit)
+}
+
+// Contacted returns those of a person by one channel since a time, the newest first.
+func (t *Tx) Contacted(ctx context.Context, person, channel string, since time.Time, limit int) ([]page.Notification, error) {
+	return many[page.Notification](ctx, t, `select doc from notifications where person = $1 and channel = $2 and at >= $3
+		order by at desc, id desc limit $4`, person, channel, micros(since), limit)
+}
+
+// With returns those that go out in the message of another, the oldest first.
+func (t *Tx) With(ctx context.Context, lead page.NotificationID) ([]page.Notification, error) {
+	return many[page.Notification](ctx, t, "select doc from notifications where lead = $1 and lead <> '' order by at, id", string(lead))
 }
 
 // SaveNotification writes a notification.
@@ -67,8 +83,8 @@ func (t *Tx) SaveNotification(ctx context.Context, n page.Notification) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `insert into notifications (id, page, person, at, doc) values ($1,$2,$3,$4,$5)
-		on conflict (id) do update set doc = excluded.doc`, string(n.ID), string(n.Page), n.Person, micros(n.At), d)
+	return t.exec(ctx, `insert into notifications (id, page, person, channel, lead, at, doc) values ($1,$2,$3,$4,$5,$6,$7)
+		on conflict (id) do update set lead = excluded.lead, doc = excluded.doc`, string(n.ID), string(n.Page), n.Person, n.Channel, string(n.In), micros(n.At), d)
 }
 
 // Devices returns the devices of a person, the oldest first.

@@ -289,7 +289,7 @@ func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now fu
 			if after, err = t.Cursor(ctx, name); err != nil {
 				return err
 			}
-			facts, err = t.Events(ctx, event.Query{After: after, Kinds: kinds, Limit: 100})
+			facts, err = t.Events(ctx, event.Query{After: after, Kinds: kinds, Synthetic: true, Limit: 100})
 			return err
 		})
 		if err != nil {

@@ -21,6 +21,7 @@ type Config struct {
 	Callbacks http.Handler            // under /callbacks/: what providers of messages call; it checks who does
 	Intake    map[string]http.Handler // of alerts, by path; they bound what they read
 	Ready     func(ctx context.Context) error
+	Detail    func() string // what is wrong although it is ready; "" when nothing is
 	Log       *slog.Logger
 	MaxBody   int64 // of one request to API and UI; default 4 MiB
 }
@@ -88,6 +89,9 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		fmt.Fprintln(w, "ready")
+		if s.cfg.Detail != nil {
+			fmt.Fprint(w, s.cfg.Detail())
+		}
 	})
 	if s.cfg.OTLP != nil {
 		mux.Handle("/v1/", s.cfg.OTLP)

@@ -53,8 +53,10 @@ type Query struct {
 	Group   string // facts of one incident
 	Subject string
 	Kinds   []string
-	Last    bool // the newest Limit facts instead of the oldest
-	Limit   int
+	// Synthetic selects facts of the watchdog's rounds too, which are left out unless a group or subject is asked for.
+	Synthetic bool
+	Last      bool // the newest Limit facts instead of the oldest
+	Limit     int
 }
 
 // Reader reads the log.

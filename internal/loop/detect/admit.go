@@ -46,6 +46,9 @@ func (e *admission) add(ctx context.Context, a Alert) (Alert, error) {
 	first := g == nil
 	if first {
 		g = &Group{ID: GroupID(id.New("grp", e.now)), OpenedAt: e.now}
+		if a.synthetic() {
+			g.ID = GroupID(a.Key)
+		}
 		e.touch(g)
 	}
 	a.Told = g.take(a, first)

@@ -46,6 +46,10 @@ func shape(in Incoming, c *catalog.Catalog, now time.Time) Alert {
 	if a.StartsAt.IsZero() {
 		a.StartsAt = now
 	}
+	if a.synthetic() {
+		a.Severity, a.GroupKey, a.Reason = SEV1, in.Key, in.Title
+		return a
+	}
 	var rule *catalog.AlertRule
 	for _, r := range c.Rules() {
 		if holds(r.Matchers, in.Labels) {
@@ -182,6 +186,9 @@ func inhibitor(a Alert, sources []Alert, c *catalog.Catalog) (*Alert, string) {
 
 // inhibits reports whether an alert may mute others.
 func inhibits(a Alert, c *catalog.Catalog) bool {
+	if a.synthetic() {
+		return false
+	}
 	for _, r := range c.Inhibitions {
 		if holds(r.SourceMatchers, a.Labels) {
 			return true
@@ -192,6 +199,9 @@ func inhibits(a Alert, c *catalog.Catalog) bool {
 
 // mutedBy returns why nobody is to be told of an alert, in words; nothing when somebody is.
 func mutedBy(a Alert, silences []Silence, sources []Alert, c *catalog.Catalog, now time.Time) []string {
+	if a.synthetic() {
+		return nil
+	}
 	var out []string
 	for _, s := range silences {
 		if s.Active(now) && s.Mutes(a.Labels) {

@@ -63,12 +63,12 @@ func (s *Service) Answer(ctx context.Context, channel string, a Answer) (string,
 // meant returns the notification that a person answers by its code, or the newest that went to where the answer is from.
 func (s *Service) meant(ctx context.Context, channel, person string, a Answer) (id NotificationID, err error) {
 	err = s.Store.View(ctx, func(tx Tx) error {
-		ns, err := tx.Notifications(ctx, "", person, maxBundle)
+		ns, err := tx.Contacted(ctx, person, channel, time.Time{}, maxBundle)
 		if err != nil {
 			return err
 		}
 		for _, n := range ns {
-			if n.Channel != channel || n.Address != a.From || n.In != "" || n.OutAt.IsZero() {
+			if n.Address != a.From || n.In != "" || n.OutAt.IsZero() {
 				continue
 			}
 			if a.Code == "" || a.Code == codeOf(n.ID) {
@@ -121,7 +121,7 @@ func (s *Service) pagesOf(ctx context.Context, id NotificationID) (n Notificatio
 		if n, err = tx.Notification(ctx, id); err != nil {
 			return err
 		}
-		with, err := s.with(ctx, tx, n)
+		with, err := tx.With(ctx, n.ID)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (s *Service) delivered(ctx context.Context, channel string, a Answer, now t
 		if lead.Channel != channel {
 			return errs.New(errs.Denied, "the notification %s did not go out by %s", lead.ID, channel)
 		}
-		with, err := s.with(ctx, tx, lead)
+		with, err := tx.With(ctx, lead.ID)
 		if err != nil {
 			return err
 		}
@@ -192,6 +192,11 @@ func (s *Service) deliveredOne(ctx context.Context, tx Tx, n Notification, a Ans
 	}
 	if err := tx.SaveNotification(ctx, n); err != nil {
 		return err
+	}
+	if p.Group.Synthetic() && n.Delivery == Delivered {
+		if err := arrived(ctx, tx, p.Group, now); err != nil {
+			return err
+		}
 	}
 	return s.notified(ctx, tx, p, n, kind, text, now)
 }

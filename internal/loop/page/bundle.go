@@ -13,8 +13,12 @@ const (
 	within      = time.Minute
 )
 
-// maxBundle is how many of a person's newest notifications are looked at for a bundle. Those beyond it make the next one.
+// maxBundle is how many of the newest notifications by a contact's channel are looked at for a bundle. Those beyond it make
+// the next one.
 const maxBundle = 500
+
+// remembered is how long a person knows of a page. What is older is not looked at.
+const remembered = 24 * time.Hour
 
 // turn is when and how a notification goes out.
 type turn struct {

@@ -28,10 +28,11 @@ type Message struct {
 	Status       string          `json:"status,omitempty"` // what became of the page; empty while it waits for an answer
 	Test         bool            `json:"test,omitempty"`   // only to see whether messages arrive: there is nothing to answer
 	Notice       bool            `json:"notice,omitempty"` // about being on call, not a page: there is nothing to answer
+	Alarm        bool            `json:"alarm,omitempty"`  // pages do not arrive: as loud as a page, and there is nothing to answer
 }
 
 // Answerable reports whether there is something to acknowledge.
-func (m Message) Answerable() bool { return !m.Test && !m.Notice && m.Status == "" }
+func (m Message) Answerable() bool { return !m.Test && !m.Notice && !m.Alarm && m.Status == "" }
 
 // Code returns four characters that a person can write to say which message is meant.
 func (m Message) Code() string { return codeOf(m.Notification) }

@@ -129,7 +129,7 @@ func (s *Service) takeOut(ctx context.Context, id NotificationID) (out outgoing,
 			later = job.Later(until, "the provider asked to wait")
 			return nil
 		}
-		others, err := tx.Notifications(ctx, "", n.Person, maxBundle)
+		others, err := alongside(ctx, tx, n, now)
 		if err != nil {
 			return fmt.Errorf("read what else goes to %s: %w", n.Person, err)
 		}
@@ -144,6 +144,15 @@ func (s *Service) takeOut(ctx context.Context, id NotificationID) (out outgoing,
 		err = later
 	}
 	return out, err
+}
+
+// alongside returns what decides the turn of a notification: those of its message when it was tried before, what else the
+// person got and gets by the channel otherwise.
+func alongside(ctx context.Context, tx Tx, n Notification, now time.Time) ([]Notification, error) {
+	if !n.OutAt.IsZero() {
+		return tx.With(ctx, n.ID)
+	}
+	return tx.Contacted(ctx, n.Person, n.Channel, now.Add(-remembered), maxBundle)
 }
 
 // unneeded ends a notification that waited its turn by the person's own rules, when somebody has taken the page meanwhile.
@@ -319,7 +328,7 @@ func (s *Service) update(ctx context.Context, j job.Job) error {
 		if err != nil {
 			return err
 		}
-		with, err := s.with(ctx, tx, n)
+		with, err := tx.With(ctx, n.ID)
 		if err != nil {
 			return err
 		}
@@ -351,18 +360,4 @@ func (s *Service) update(ctx context.Context, j job.Job) error {
 		return nil
 	}
 	return fmt.Errorf("change the message of %s: %w", out.n.ID, err)
-}
-
-// with returns the notifications that went out in the message of n.
-func (s *Service) with(ctx context.Context, tx Tx, n Notification) (out []Notification, err error) {
-	others, err := tx.Notifications(ctx, "", n.Person, 2*maxBundle)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range others {
-		if o.In == n.ID {
-			out = append(out, o)
-		}
-	}
-	return out, nil
 }

@@ -24,6 +24,8 @@ const (
 	KindHandedOver     = "page.handed_over"     // other people are on call
 	KindNoticed        = "page.noticed"         // a channel accepted a notice about being on call
 	KindCalendarMoved  = "page.calendar_moved"  // a calendar has another address
+	KindLost           = "page.lost"            // test pages do not arrive: people were told directly
+	KindFound          = "page.found"           // test pages arrive again
 	KindUnnoticed      = "page.unnoticed"       // a notice could not be delivered
 )
 

@@ -117,6 +117,9 @@ type escalation struct {
 // escalate takes the page's next step: whom to tell, and how long to wait for an answer. Steps that find nobody are
 // passed over.
 func escalate(p Page, c *catalog.Catalog, now time.Time, made ...rota.Override) escalation {
+	if p.Group.Synthetic() {
+		return escalation{next: p, people: []string{watcher}, wait: lastWait, reason: "the watchdog tries the way"}
+	}
 	pol := c.Policies[p.Policy]
 	if pol == nil || len(pol.Steps) == 0 {
 		return escalation{next: p, exhausted: true, reason: "no escalation policy: everybody in the catalog is told", people: everybody(c)}

@@ -68,6 +68,9 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		ID: ID(id.New("pg", now)), Group: a.Group, Service: a.Service, Severity: a.Severity, State: Open,
 		Title: a.Headline(), Context: a.Reason, Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
 	}
+	if p.Group.Synthetic() {
+		return s.hold(ctx, tx, p, now.Add(roundHold), "the watchdog tries the timers", "the timers work", now)
+	}
 	var hold time.Duration
 	if pol != nil {
 		p.Policy = pol.Name
@@ -234,11 +237,7 @@ func (s *Service) escalate(ctx context.Context, tx Tx, pageID ID, now time.Time)
 
 // enqueue writes a notification for each contact of a person and a task to send it. The inbox is the notification itself.
 func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now time.Time) error {
-	who := s.Catalog().People[person]
-	if who == nil {
-		return nil
-	}
-	for _, c := range who.Reach(string(p.Severity)) {
+	for _, c := range s.reach(p, person) {
 		n := Notification{
 			ID: NotificationID(id.New("ntf", now)), Page: p.ID, Person: person, Channel: c.Channel, Address: c.Address,
 			Delivery: Queued, At: now, DueAt: now.Add(c.After),
@@ -258,6 +257,18 @@ func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now
 		if err := tx.Enqueue(ctx, job.New(s.forChannel(jobSend, n.Channel), string(n.ID), n.DueAt, nil)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// reach returns the contacts by which a person is told of a page. A page of the watchdog comes back to us; the address tells
+// one round from the other, so that many within a minute are no storm.
+func (s *Service) reach(p Page, person string) []catalog.When {
+	if p.Group.Synthetic() {
+		return []catalog.When{{Contact: catalog.Contact{Channel: Loopback, Address: string(p.Group)}}}
+	}
+	if who := s.Catalog().People[person]; who != nil {
+		return who.Reach(string(p.Severity))
 	}
 	return nil
 }

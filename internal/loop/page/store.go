@@ -34,7 +34,16 @@ type Tx interface {
 	Notification(ctx context.Context, id NotificationID) (Notification, error)
 	// Notifications returns those of a page, or of a person when page is empty; the newest first.
 	Notifications(ctx context.Context, page ID, person string, limit int) ([]Notification, error)
+	// Contacted returns those of a person by one channel since a time; the newest first.
+	Contacted(ctx context.Context, person, channel string, since time.Time, limit int) ([]Notification, error)
+	// With returns those that go out in the message of another; the oldest first.
+	With(ctx context.Context, lead NotificationID) ([]Notification, error)
 	SaveNotification(ctx context.Context, n Notification) error
+	// Rounds returns what is known of the watchdog's rounds; nothing when there was none.
+	Rounds(ctx context.Context) (Rounds, error)
+	SaveRounds(ctx context.Context, r Rounds) error
+	// DropRound removes everything that a round left behind.
+	DropRound(ctx context.Context, round detect.GroupID) error
 	Rotas
 }
 

@@ -333,6 +333,36 @@ var pageTests = []exercise{
 		same(w, "one", read(w, func(ctx context.Context, tx *store.Tx) (page.Notification, error) { return tx.Notification(ctx, "n2") }), all[1])
 		missing(w, "none", func(ctx context.Context, tx *store.Tx) (page.Notification, error) { return tx.Notification(ctx, "n9") })
 	}},
+	{"notifications come back by contact since a time, and by the message that they went out in", func(w world) {
+		n := func(id, person, channel string, second int, in page.NotificationID) page.Notification {
+			return page.Notification{ID: page.NotificationID(id), Page: "pg_1", Person: person, Channel: channel, Delivery: page.Queued, At: at(second), In: in}
+		}
+		all := []page.Notification{n("n1", "mira", "email", 1, ""), n("n2", "mira", "email", 2, ""), n("n3", "mira", "sms", 3, ""), n("n4", "tomas", "email", 4, ""), n("n5", "mira", "email", 5, "n2")}
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			for _, x := range all {
+				if err := tx.SaveNotification(ctx, x); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		by := func(since time.Time, limit int) []page.Notification {
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]page.Notification, error) {
+				return tx.Contacted(ctx, "mira", "email", since, limit)
+			})
+		}
+		with := func(lead page.NotificationID) []page.Notification {
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]page.Notification, error) { return tx.With(ctx, lead) })
+		}
+		same(w, "of a contact", by(time.Time{}, 9), []page.Notification{all[4], all[1], all[0]})
+		same(w, "since a time", by(at(2), 9), []page.Notification{all[4], all[1]})
+		same(w, "the newest", by(at(2), 1), []page.Notification{all[4]})
+		same(w, "in one message", with("n2"), []page.Notification{all[4]})
+		all[0].In = "n2" // it joins a message after it was written
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveNotification(ctx, all[0]) })
+		same(w, "in one message, the oldest first", with("n2"), []page.Notification{all[0], all[4]})
+		same(w, "what is in no message is not in one", with(""), nil)
+	}},
 }
 
 var respondTests = []exercise{

@@ -131,7 +131,7 @@ func (d *Driver) followOne(f follower) bool {
 		if err != nil {
 			return err
 		}
-		es, err = tx.Events(ctx, event.Query{After: after, Kinds: slices.Sorted(maps.Keys(f.handlers)), Limit: 1})
+		es, err = tx.Events(ctx, event.Query{After: after, Kinds: slices.Sorted(maps.Keys(f.handlers)), Synthetic: true, Limit: 1})
 		return err
 	}))
 	if len(es) == 0 {

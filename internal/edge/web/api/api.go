@@ -68,7 +68,10 @@ type Status struct {
 	Catalog   string     `json:"catalog" doc:"hash of the catalog in force"`
 	Services  int        `json:"services" doc:"services seen in the last hour"`
 	Parts     []PartLine `json:"parts"`
-	Failing   []Failing  `json:"failing" doc:"work that failed several times; none when all is well"`
+
+	Watchdog page.WatchdogHealth `json:"watchdog" doc:"test pages that try the way from an alert to a person"`
+
+	Failing []Failing `json:"failing" doc:"work that failed several times; none when all is well"`
 }
 
 // PartLine is one part of the program and how it is.
@@ -151,6 +154,10 @@ func (r *routes) signedIn(next http.Handler) http.Handler {
 			return
 		}
 		u, err := r.Who(req)
+		if errs.Is(err, errs.Unavailable) { // that is no fault of the token's
+			writeProblem(w, http.StatusServiceUnavailable, errs.Message(err), errs.Unavailable)
+			return
+		}
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="nightkeeper"`)
 			writeProblem(w, http.StatusUnauthorized, errs.Message(err)+"; send Authorization: Bearer <token>", errs.Denied)
