@@ -43,6 +43,7 @@ func (t *Tx) DropRound(ctx context.Context, round detect.GroupID) error {
 		"delete from notifications where page in (select id from pages where grp = $1)",
 		"delete from pages where grp = $1",
 		"delete from alerts where grp = $1",
+		"delete from group_services where grp = $1",
 		"delete from alert_groups where id = $1",
 		"delete from events where grp = $1 and grp <> ''",
 	} {

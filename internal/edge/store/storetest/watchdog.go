@@ -33,7 +33,7 @@ var watchdogTests = []exercise{
 				f.Group = id
 				for _, err := range []error{
 					tx.SaveAlert(ctx, detect.Alert{ID: detect.AlertID("al_" + id), Source: source, Integration: "i", Key: id, Group: g, State: detect.Firing, FiredAt: t0}),
-					tx.SaveGroup(ctx, detect.Group{ID: g, OpenedAt: t0}, false),
+					tx.SaveGroup(ctx, detect.Group{ID: g, OpenedAt: t0, Services: []string{"s"}}, false),
 					tx.SavePage(ctx, page.Page{ID: page.ID("pg_" + id), Group: g, State: page.Open, OpenedAt: t0}),
 					tx.SaveNotification(ctx, page.Notification{ID: page.NotificationID("ntf_" + id), Page: page.ID("pg_" + id), Person: "p", At: t0}),
 					tx.Enqueue(ctx, job.New("send", "ntf_"+id, t0, nil)), tx.Enqueue(ctx, job.New("escalate", "pg_"+id, t0, nil)), tx.Enqueue(ctx, job.New("release", id, t0, nil)),
@@ -85,7 +85,7 @@ var watchdogTests = []exercise{
 		w.view(func(ctx context.Context, tx *store.Tx) error {
 			every, err := tx.Events(ctx, event.Query{Synthetic: true})
 			w.must(err)
-			groups, err := tx.OpenGroups(ctx)
+			groups, err := tx.OpenGroupsOf(ctx, []string{"s"})
 			w.must(err)
 			count("facts that are left", len(every), 2)
 			count("groups that are left", len(groups), 2)
