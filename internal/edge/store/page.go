@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/page"
@@ -37,6 +38,11 @@ func (t *Tx) Pages(ctx context.Context, live bool, limit int) ([]page.Page, erro
 		only = string(page.Resolved)
 	}
 	return many[page.Page](ctx, t, "select doc from pages where ($1 = '' or state <> $1) order by opened_at desc, id desc limit $2", only, limit)
+}
+
+// PagesBetween returns the pages that opened between two times, the oldest first.
+func (t *Tx) PagesBetween(ctx context.Context, from, to time.Time) ([]page.Page, error) {
+	return many[page.Page](ctx, t, "select doc from pages where opened_at >= $1 and opened_at < $2 order by opened_at, id", micros(from), micros(to))
 }
 
 // SavePage writes a page.

@@ -6,6 +6,8 @@ const (
 	KindOpened    = "page.opened"    // people are being told from now on
 	KindEscalated = "page.escalated" // a step was taken
 	KindNotified  = "page.notified"  // a channel accepted a notification
+	KindShadowed  = "page.shadowed"  // as a shadow: who would have been told
+	KindCompared  = "page.compared"  // what a shadow did was compared with what another system did
 	KindDelivered = "page.delivered" // the provider says that it arrived
 	KindFailed    = "page.failed"    // a notification could not be delivered
 	KindChecked   = "page.checked"   // a test message was sent by a contact of a person

@@ -29,6 +29,8 @@ type Tx interface {
 	PageOf(ctx context.Context, g detect.GroupID) (Page, error)
 	// Pages returns the newest pages, only unresolved ones when live is set.
 	Pages(ctx context.Context, live bool, limit int) ([]Page, error)
+	// PagesBetween returns the pages that opened at from or later and before to, the oldest first.
+	PagesBetween(ctx context.Context, from, to time.Time) ([]Page, error)
 	SavePage(ctx context.Context, p Page) error
 	// Notification returns a notification or an error with code not_found.
 	Notification(ctx context.Context, id NotificationID) (Notification, error)

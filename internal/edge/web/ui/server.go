@@ -92,6 +92,8 @@ func (s *server) routes(mux *http.ServeMux) {
 	do("/oncall/covers/{id}/take", s.doTakeCover)
 	do("/oncall/covers/{id}/cancel", s.doCancelCover)
 	get("/people/{name}", s.personPage)
+	get("/shadow", s.shadowPage)
+	mux.HandleFunc("GET /shadow/report.md", s.signedIn(s.shadowMarkdown))
 	do("/people/{name}/calendar", s.doRenewCalendar)
 	mux.HandleFunc("GET /calendar/{token}", s.calendar)
 	get("/pages/{id}", s.pagePage)
