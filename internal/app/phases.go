@@ -48,8 +48,10 @@ func (a *App) buildPhases(context.Context) error {
 	p := &a.phases
 	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log})
 	p.page = page.New(page.Config{Shadow: o.Shadow, Store: a.db.Page(), Alert: p.detect.Alert,
-		Alerts: func(ctx context.Context, g detect.GroupID) ([]detect.Alert, error) { return p.detect.Alerts(ctx, g, false) },
-		 Events: a.db.Events, Catalog: a.Catalog, Channels: a.channels, BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
+		Alerts: func(ctx context.Context, g detect.GroupID) ([]detect.Alert, error) {
+			return p.detect.Alerts(ctx, g, false)
+		},
+		Events: a.db.Events, Catalog: a.Catalog, Channels: a.channels, BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{
 		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{httpaction.New(scripts)}, Telemetry: a.host, Graph: a.graph,

@@ -24,7 +24,7 @@ func rotaWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.cat.Schedules = map[string]*catalog.Schedule{"night": {Meta: catalog.Meta{Name: "night", DisplayName: "Night watch"}, TimeZone: "UTC", Start: "2026-11-26T09:00",
-		Turn: catalog.Duration(24 * time.Hour), Members: catalog.Crews("mira", "tomas", "ines"), NoticeBefore: catalog.Duration(6 * time.Hour)}}
+		Turn: catalog.Every(24 * time.Hour), Members: catalog.Crews("mira", "tomas", "ines"), NoticeBefore: catalog.Duration(6 * time.Hour)}}
 	w.cat.Policies["default"].Steps = []catalog.Step{{Targets: []catalog.Target{{Schedule: "night"}}}, {After: mins(60 * 24), Targets: []catalog.Target{{Person: "ines"}}}}
 	return w
 }

@@ -377,7 +377,7 @@ func alone(t Theirs, alerts []detect.Alert, names *book) Compared {
 		}
 		return row
 	}
-	row.Why = append(row.Why, "no page here has its key, or its service at that time; is the same alert sent here?")
+	row.Why = append(row.Why, "no page here has its key, nor its service at that time: look whether the same alert is sent here")
 	return row
 }
 

@@ -90,7 +90,7 @@ func must[T any](v T, err error) T {
 func TestAShadowTellsNobodyAboutBeingOnCall(t *testing.T) {
 	w, _ := shadow(t)
 	w.cat.Schedules = map[string]*catalog.Schedule{"primary": {Meta: catalog.Meta{Name: "primary"}, TimeZone: "UTC", Start: "2026-01-05T09:00", NoticeBefore: catalog.Duration(24 * time.Hour),
-		Turn: catalog.Duration(7 * 24 * time.Hour), Members: []catalog.Crew{{"mira"}, {"tomas"}}}}
+		Turn: catalog.Every(7 * 24 * time.Hour), Members: []catalog.Crew{{"mira"}, {"tomas"}}}}
 	if err := w.s.WatchSchedules(t.Context(), w.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestTheReportSaysWhatDiffers(t *testing.T) {
 	}
 	want := []string{
 		"only theirs 1 : the alert is here and tells nobody: silenced by tomas",
-		"only theirs 1 : no page here has its key, or its service at that time; is the same alert sent here?",
+		"only theirs 1 : no page here has its key, nor its service at that time: look whether the same alert is sent here",
 		"differs 2 +0 s: tomas was told only there",
 		"differs 1 -180 s: the first word came 3m earlier here",
 		"only ours 0 : ",
