@@ -23,10 +23,14 @@ const (
 	KindCoverAsked     = "page.cover_asked"     // somebody asks who takes their time on call
 	KindCoverTaken     = "page.cover_taken"     // somebody does
 	KindCoverCancelled = "page.cover_cancelled" // they do not ask any more
-	KindHandedOver     = "page.handed_over"     // other people are on call
-	KindNoticed        = "page.noticed"         // a channel accepted a notice about being on call
-	KindCalendarMoved  = "page.calendar_moved"  // a calendar has another address
-	KindUnnoticed      = "page.unnoticed"       // a notice could not be delivered
+	KindSwapAsked      = "page.swap_asked"      // somebody asks another to swap shifts, or one of two agreed
+	KindSwapTaken      = "page.swap_taken"      // both agreed, or somebody who may decided it
+	KindSwapRefused    = "page.swap_refused"
+	KindSwapCancelled  = "page.swap_cancelled"
+	KindHandedOver     = "page.handed_over"    // other people are on call
+	KindNoticed        = "page.noticed"        // a channel accepted a notice about being on call
+	KindCalendarMoved  = "page.calendar_moved" // a calendar has another address
+	KindUnnoticed      = "page.unnoticed"      // a notice could not be delivered
 )
 
 // Changed is the payload of facts about a page.

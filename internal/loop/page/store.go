@@ -49,6 +49,11 @@ type Rotas interface {
 	Overrides(ctx context.Context, schedule string, from, to time.Time) ([]rota.Override, error)
 	// SwapOf returns both halves of a swap.
 	SwapOf(ctx context.Context, swap string) ([]rota.Override, error)
+	// Swap returns a swap or an error with code not_found.
+	Swap(ctx context.Context, id string) (rota.Swap, error)
+	// Swaps returns those of which a shift ends after since, by when they were asked for.
+	Swaps(ctx context.Context, since time.Time) ([]rota.Swap, error)
+	SaveSwap(ctx context.Context, s rota.Swap) error
 	SaveOverride(ctx context.Context, o rota.Override) error
 	// Cover returns a cover request or an error with code not_found.
 	Cover(ctx context.Context, id string) (rota.Cover, error)
