@@ -177,6 +177,7 @@ func newStatus(c *client) *cobra.Command {
 			var s struct {
 				Version, Database string
 				Services          int
+				Shadow            bool
 				Parts             []struct {
 					Name, Text string
 					OK         bool
@@ -191,6 +192,9 @@ func newStatus(c *client) *cobra.Command {
 				return err
 			}
 			fmt.Printf("nightkeeper %s on %s, %d services seen\n", s.Version, s.Database, s.Services)
+			if s.Shadow {
+				fmt.Println("shadow: it pages nobody")
+			}
 			for _, p := range s.Parts {
 				mark := "ok  "
 				if !p.OK {

@@ -84,6 +84,7 @@ func newImport() *cobra.Command {
 		sub.Flags().BoolVar(&im.json, "json", false, "print the plan and the comparison as JSON")
 		cmd.AddCommand(sub)
 	}
+	cmd.AddCommand(newShadowReport())
 	return cmd
 }
 

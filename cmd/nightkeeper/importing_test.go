@@ -127,3 +127,34 @@ func TestImportAsksTheAPIWithTheToken(t *testing.T) {
 	fails(t, "import pagerduty x --write", exitUsage, "--out")
 	fails(t, "import pagerduty "+filepath.Join(t.TempDir(), "none"), exitUsage, "cannot be read")
 }
+
+// What the other system did goes to the server, and its answer decides the exit code.
+func TestShadowReportComparesOnTheServer(t *testing.T) {
+	var got struct {
+		Source    string
+		Incidents []struct{ ID string }
+	}
+	differ := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v1/shadow" {
+			t.Errorf("asked %s", r.URL.Path)
+		}
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+		fmt.Fprintf(w, `{"source":"pagerduty","there":1,"here":1,"differ":%d,"verdict":"In 30 days 1 page."}`, differ)
+	}))
+	defer srv.Close()
+	file := put(t, `{"incidents": [{"id": "Q1", "created_at": "2026-02-02T03:00:00Z"}, {"id": "Q2", "created_at": "2026-03-02T03:00:00Z"}],
+		"log_entries": [{"type": "notify_log_entry", "incident": {"id": "Q1"}, "created_at": "2026-02-02T03:00:05Z"}]}`)
+	line := "import shadow-report pagerduty " + file + " --from 2026-02-01T00:00 --to 2026-02-10T00:00 --url " + srv.URL
+	fails(t, line, 0)
+	if got.Source != "pagerduty" || len(got.Incidents) != 1 || got.Incidents[0].ID != "Q1" {
+		t.Errorf("%+v", got)
+	}
+	differ = 1
+	fails(t, line+" --json", 1, "not everything is the same")
+	fails(t, "import shadow-report pagerduty", exitUsage, "give an export or --from-api")
+	fails(t, "import shadow-report pagerduty "+file+" --from 2026-02-01T00:00 --to 2026-01-01T00:00", exitUsage, "--to is after --from")
+	fails(t, "import shadow-report nagios "+file+" --url "+srv.URL, 4, "there is one for pagerduty, opsgenie and grafana-oncall")
+}

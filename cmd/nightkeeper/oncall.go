@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/page/rota"
 )
@@ -36,7 +35,7 @@ func newOncall(c *client) *cobra.Command {
 		},
 	})
 	cmd.AddCommand(newOncallTest(c), newOncallSchedule(c), newOncallShifts(c), newOncallOverride(c), newOncallOverrides(c), newOncallCancel(c),
-		newOncallCover(c), newOncallCovers(c), newOncallTake(c), newOncallSwap(c), newOncallCalendar(c))
+		newOncallCover(c), newOncallCovers(c), newOncallTake(c), newOncallSwap(c), newOncallSwaps(c), newOncallRefuse(c), newOncallCalendar(c))
 	return cmd
 }
 
@@ -226,8 +225,11 @@ func newOncallCancel(c *client) *cobra.Command {
 		Use: "cancel ID", Short: "Cancel an override, a swap or a cover request", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind := "/overrides/"
-			if strings.HasPrefix(args[0], "cv_") {
+			switch {
+			case strings.HasPrefix(args[0], "cv_"):
 				kind = "/covers/"
+			case strings.HasPrefix(args[0], "sw_"):
+				kind = "/swaps/"
 			}
 			if err := c.call(cmd.Context(), "POST", kind+url.PathEscape(args[0])+"/cancel", nil, nil); err != nil || c.json {
 				return err
@@ -284,8 +286,16 @@ func newOncallCovers(c *client) *cobra.Command {
 func newOncallTake(c *client) *cobra.Command {
 	var person string
 	cmd := &cobra.Command{
-		Use: "take COVER", Short: "Take the time of a cover request", Args: cobra.ExactArgs(1),
+		Use: "take COVER|SWAP", Short: "Take the time of a cover request, or agree to a swap", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.HasPrefix(args[0], "sw_") {
+				var sw rota.Swap
+				if err := c.call(cmd.Context(), "POST", "/swaps/"+url.PathEscape(args[0])+"/take", map[string]any{}, &sw); err != nil || c.json {
+					return err
+				}
+				printSwap(sw)
+				return nil
+			}
 			var cv rota.Cover
 			if err := c.call(cmd.Context(), "POST", "/covers/"+url.PathEscape(args[0])+"/take", map[string]any{"person": person}, &cv); err != nil || c.json {
 				return err
@@ -296,60 +306,6 @@ func newOncallTake(c *client) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&person, "person", "", "who takes it; default you")
 	return c.flags(cmd)
-}
-
-func newOncallSwap(c *client) *cobra.Command {
-	var at, otherAt, reason string
-	cmd := &cobra.Command{
-		Use: "swap SCHEDULE PERSON OTHER", Short: "Exchange the next shifts of two people", Args: cobra.ExactArgs(3),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := c.half(cmd, args[0], args[1], at)
-			if err != nil {
-				return err
-			}
-			b, err := c.half(cmd, args[0], args[2], otherAt)
-			if err != nil {
-				return err
-			}
-			var os []rota.Override
-			if err := c.call(cmd.Context(), "POST", "/swaps", map[string]any{"a": a, "b": b, "reason": reason}, &os); err != nil || c.json {
-				return err
-			}
-			for _, o := range os {
-				fmt.Printf("%s: %s is on call for %s from %s to %s instead of %s\n", o.ID, strings.Join(o.People, ", "), o.Schedule, local(o.From), local(o.To), o.Instead)
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&at, "at", "", "a time in PERSON's shift; default the next one")
-	cmd.Flags().StringVar(&otherAt, "other-at", "", "a time in OTHER's shift; default the next one")
-	cmd.Flags().StringVar(&reason, "reason", "", "why")
-	return c.flags(cmd)
-}
-
-// half finds the shift of a person that holds a time, or the next one.
-func (c *client) half(cmd *cobra.Command, schedule, person, at string) (rota.Half, error) {
-	printJSON := c.json
-	c.json = false
-	defer func() { c.json = printJSON }()
-	when := time.Time{}
-	if at != "" {
-		var err error
-		if when, err = catalog.Time(at).In(time.Local); err != nil {
-			return rota.Half{}, usage(cmd, err)
-		}
-	}
-	ss, err := c.shifts(cmd.Context(), person)
-	if err != nil {
-		return rota.Half{}, err
-	}
-	for _, s := range ss {
-		holds := at == "" || !when.Before(s.From) && when.Before(s.To)
-		if s.Schedule == schedule && !s.To.IsZero() && holds {
-			return rota.Half{Schedule: schedule, Person: person, From: s.From, To: s.To}, nil
-		}
-	}
-	return rota.Half{}, errs.New(errs.NotFound, "no such shift of %s on %s is near; nightkeeper oncall shifts %s lists them", person, schedule, person)
 }
 
 func newOncallCalendar(c *client) *cobra.Command {

@@ -34,7 +34,7 @@ func TestOncallCommandsSendWhatWasAsked(t *testing.T) {
 			}
 			got += " " + fmt.Sprint(v)
 		}
-		if r.URL.Path == "/api/v1/swaps" || r.Method == http.MethodGet && r.URL.Path != "/api/v1/schedules/night" && r.URL.Path != "/api/v1/calendars/person/mira" {
+		if r.Method == http.MethodGet && r.URL.Path != "/api/v1/schedules/night" && r.URL.Path != "/api/v1/calendars/person/mira" {
 			fmt.Fprint(w, "[]")
 			return
 		}
@@ -66,10 +66,15 @@ func TestOncallCommandsSendWhatWasAsked(t *testing.T) {
 	f("oncall calendar schedule night --renew", "POST /api/v1/calendars/schedule/night")
 	f("oncall shifts mira", "")
 	const half = "from:%sT09:00:00Z person:%s schedule:night to:%sT09:00:00Z"
-	f("oncall swap night mira tomas --reason r", fmt.Sprintf("POST /api/v1/swaps map[a:map["+half+"] b:map["+half+"] reason:r]", "2026-12-02", "mira", "2026-12-03", "2026-12-03", "tomas", "2026-12-04"))
-	f("oncall swap night mira tomas --at 2026-12-05T12:00:00Z", fmt.Sprintf("POST /api/v1/swaps map[a:map["+half+"] b:map["+half+"] reason:]", "2026-12-05", "mira", "2026-12-06", "2026-12-03", "tomas", "2026-12-04"))
+	f("oncall swap night mira tomas --reason r", fmt.Sprintf("POST /api/v1/swaps map[a:map["+half+"] b:map["+half+"] force:false reason:r]", "2026-12-02", "mira", "2026-12-03", "2026-12-03", "tomas", "2026-12-04"))
+	f("oncall swap night mira tomas --at 2026-12-05T12:00:00Z", fmt.Sprintf("POST /api/v1/swaps map[a:map["+half+"] b:map["+half+"] force:false reason:]", "2026-12-05", "mira", "2026-12-06", "2026-12-03", "tomas", "2026-12-04"))
 
 	at := " --url " + srv.URL
+	f("oncall swap night mira tomas --force --reason ill", fmt.Sprintf("POST /api/v1/swaps map[a:map["+half+"] b:map["+half+"] force:true reason:ill]", "2026-12-02", "mira", "2026-12-03", "2026-12-03", "tomas", "2026-12-04"))
+	f("oncall take sw_1", "POST /api/v1/swaps/sw_1/take map[]")
+	f("oncall refuse sw_1 --reason away", "POST /api/v1/swaps/sw_1/refuse map[reason:away]")
+	f("oncall cancel sw_1", "POST /api/v1/swaps/sw_1/cancel")
+	f("oncall swaps", "GET /api/v1/swaps")
 	fails(t, "oncall swap night mira tomas --at 2027-01-01"+at, exitProblem, "no such shift of mira on night")
 	fails(t, "oncall swap night mira tomas --at soon"+at, exitUsage, "is not a time")
 	fails(t, "oncall override night mira"+at, exitUsage, "say when it ends")

@@ -40,6 +40,7 @@ func newServe() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.DataDir, "data", "nightkeeper-data", "directory for state, telemetry and secrets")
 	f.StringVar(&o.CatalogDir, "catalog", "", "directory with what you declare (required)")
+	f.BoolVar(&o.Shadow, "shadow", false, "run beside another on-call system: decide everything and page nobody")
 	f.StringVar(&o.DatabaseURL, "database-url", "", "postgres://… instead of SQLite in the data directory")
 	f.StringVar(&o.HTTPAddr, "http", "127.0.0.1:7777", "address of the pages and the API")
 	f.StringVar(&o.GRPCAddr, "otlp-grpc", "127.0.0.1:4317", "address of OTLP over gRPC")

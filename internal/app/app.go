@@ -88,6 +88,9 @@ func (a *App) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	if a.opts.Shadow {
+		a.opts.Log.Warn("this server runs as a shadow: it pages nobody")
+	}
 	a.opts.Log.Info("nightkeeper is ready", "pages", a.URL(), "otlp_grpc", a.GRPCAddr().String(), "otlp_http", a.otlp.HTTPAddr().String(),
 		"store", a.db.Dialect(), "started_in", time.Since(a.started).Round(time.Millisecond))
 	return nil

@@ -12,7 +12,7 @@ import (
 // Import says which system to read from.
 type Import struct {
 	URL, Token string
-	From, To   time.Time         // for which who is on call is asked
+	From, To   time.Time         // for which who is on call, or what was done, is asked
 	Tell       func(text string) // hears of waits and of what may not be read
 }
 
@@ -31,6 +31,11 @@ func (i Import) Export(ctx context.Context, system string) (convert.Export, erro
 		return export.GrafanaOnCall(ctx, i.config())
 	}
 	return nil, errs.New(errs.Invalid, "there is no API of %q to read from", system)
+}
+
+// Beside reads what pagerduty, opsgenie or grafana-oncall did between From and To.
+func (i Import) Beside(ctx context.Context, system string) (convert.Export, error) {
+	return export.Beside(ctx, system, i.config())
 }
 
 // Alertmanager reads the configuration that an Alertmanager runs with.

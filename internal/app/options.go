@@ -19,6 +19,7 @@ import (
 type Options struct {
 	DataDir       string         // state, telemetry and secrets; created when missing
 	CatalogDir    string         // what the user declares
+	Shadow        bool           // decide everything and page nobody: another system still does
 	DatabaseURL   string         // postgres://…; empty is SQLite in DataDir
 	HTTPAddr      string         // pages and API; default 127.0.0.1:7777
 	GRPCAddr      string         // OTLP over gRPC; default 127.0.0.1:4317

@@ -88,7 +88,7 @@ func (a *App) ready(ctx context.Context) error {
 // status says how every part is.
 func (a *App) status(ctx context.Context) api.Status {
 	s := api.Status{Version: a.opts.Version, StartedAt: a.started, Database: a.db.Dialect(), Catalog: a.Catalog().Hash,
-		Services: len(a.graph.Services(a.opts.Now()))}
+		Services: len(a.graph.Services(a.opts.Now())), Shadow: a.opts.Shadow}
 	line := func(name string, ok bool, text string) {
 		s.Parts = append(s.Parts, api.PartLine{Name: name, OK: ok, Text: text})
 	}

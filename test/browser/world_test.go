@@ -170,7 +170,8 @@ type world struct {
 	last      time.Time // until when there was traffic
 }
 
-func newWorld(t testing.TB) *world {
+// newWorld makes a world whose pages are as change says.
+func newWorld(t testing.TB, change ...func(c *ui.Config)) *world {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	w := &world{t: t, ctx: ctx, cat: loadCatalog(t), graph: graph.New(), engine: &engine{}, accounts: &accounts{sessions: map[string]ui.User{}}}
@@ -221,13 +222,17 @@ func newWorld(t testing.TB) *world {
 	maps.Copy(tasks, w.page.Tasks())
 	part(func() error { return db.RunTasks(ctx, tasks, 4, now, log) })
 
-	handler, err := ui.New(ui.Config{
+	cfg := ui.Config{
 		Catalog: cat, Graph: w.graph, Telemetry: w.engine, Detect: w.detect, Page: w.page, Respond: w.respond, Remediate: w.remediate,
 		Learn: w.learn, Prevent: w.prevent, Deploys: deploys, Events: db.Events, Changed: db.Changed, Auth: w.accounts, Now: now, Log: log,
 		Health: func() []ui.HealthLine {
 			return []ui.HealthLine{{Name: "Telemetry engine", OK: true, Text: "takes 214 spans/s"}, {Name: "Database", OK: true, Text: "SQLite, writes in 1.2 ms"}, {Name: "Email", Text: "no SMTP server is configured"}}
 		},
-	})
+	}
+	for _, fn := range change {
+		fn(&cfg)
+	}
+	handler, err := ui.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,11 @@ func (t *Tx) Pages(ctx context.Context, live bool, limit int) ([]page.Page, erro
 	return many[page.Page](ctx, t, "select doc from pages where "+where+" order by opened_at desc, id desc limit $1", limit)
 }
 
+// PagesBetween returns the pages that opened between two times, the oldest first.
+func (t *Tx) PagesBetween(ctx context.Context, from, to time.Time) ([]page.Page, error) {
+	return many[page.Page](ctx, t, "select doc from pages where opened_at >= $1 and opened_at < $2 order by opened_at, id", micros(from), micros(to))
+}
+
 // SavePage writes a page.
 func (t *Tx) SavePage(ctx context.Context, p page.Page) error {
 	d, err := doc(p)

@@ -26,6 +26,29 @@ func (t *Tx) SwapOf(ctx context.Context, swap string) ([]rota.Override, error) {
 	return many[rota.Override](ctx, t, "select doc from overrides where swap = $1 and swap <> '' order by id", swap)
 }
 
+// Swap returns a swap.
+func (t *Tx) Swap(ctx context.Context, id string) (rota.Swap, error) {
+	return one[rota.Swap](ctx, t, "swap", "select doc from swaps where id = $1", id)
+}
+
+// Swaps returns those of which a shift ends after since, by when they were asked for.
+func (t *Tx) Swaps(ctx context.Context, since time.Time) ([]rota.Swap, error) {
+	return many[rota.Swap](ctx, t, "select doc from swaps where to_at > $1 order by id", micros(since))
+}
+
+// SaveSwap writes a swap.
+func (t *Tx) SaveSwap(ctx context.Context, s rota.Swap) error {
+	d, err := doc(s)
+	if err != nil {
+		return err
+	}
+	ends := s.A.To
+	if s.B.To.After(ends) {
+		ends = s.B.To
+	}
+	return t.exec(ctx, "insert into swaps (id, to_at, doc) values ($1,$2,$3) on conflict (id) do update set doc = excluded.doc", s.ID, micros(ends), d)
+}
+
 // SaveOverride writes an override.
 func (t *Tx) SaveOverride(ctx context.Context, o rota.Override) error {
 	d, err := doc(o)

@@ -40,7 +40,7 @@ func sane(t *testing.T, c *Catalog, ps []Problem) {
 	}
 	for _, s := range c.Schedules {
 		for _, l := range s.AsLayers() {
-			if len(l.Members) == 0 || l.Turn <= 0 || l.Start == "" {
+			if len(l.Members) == 0 || (l.Turn.D() <= 0 && l.Turn.Months <= 0) || l.Start == "" {
 				t.Fatalf("schedule %+v", s)
 			}
 			for _, c := range l.Members {

@@ -299,7 +299,7 @@ var decoders = map[string]func(l *loader, file string, m Meta, spec ast.Node){
 	"Team":    func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.Teams, &Team{Meta: m}, m) },
 	"Person":  func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.People, &Person{Meta: m}, m) },
 	"Schedule": func(l *loader, f string, m Meta, n ast.Node) {
-		read(l, f, n, l.cat.Schedules, &Schedule{Meta: m, TimeZone: "UTC", Turn: Duration(week), NoticeBefore: Duration(24 * time.Hour)}, m)
+		read(l, f, n, l.cat.Schedules, &Schedule{Meta: m, TimeZone: "UTC", Turn: Every(week), NoticeBefore: Duration(24 * time.Hour)}, m)
 	},
 	"EscalationPolicy": func(l *loader, f string, m Meta, n ast.Node) {
 		read(l, f, n, l.cat.Policies, &EscalationPolicy{Meta: m, Loops: 3}, m)

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ type Schedule struct {
 	Meta         `yaml:"-"`
 	TimeZone     string     `yaml:"timeZone"`
 	Start        Time       `yaml:"start"`
-	Turn         Duration   `yaml:"turn"` // default 7d; whole days keep their local hour over clock changes
+	Turn         Turn       `yaml:"turn"` // default 7d; whole days and months keep their local hour over clock changes
 	Members      []Crew     `yaml:"members"`
 	Layers       []Layer    `yaml:"layers"`
 	Overrides    []Override `yaml:"overrides"`
@@ -31,7 +32,7 @@ type Layer struct {
 	Name         string        `yaml:"name"`
 	TimeZone     string        `yaml:"timeZone"` // default that of the schedule
 	Start        Time          `yaml:"start"`    // when some turn of the first member begins
-	Turn         Duration      `yaml:"turn"`     // default 7d
+	Turn         Turn          `yaml:"turn"`     // default 7d
 	Members      []Crew        `yaml:"members"`
 	From         Time          `yaml:"from"`  // default start
 	Until        Time          `yaml:"until"` // default never
@@ -40,6 +41,57 @@ type Layer struct {
 
 // Crew is who takes one turn: a person, or several at once.
 type Crew []string
+
+// Turn is how long each crew is on call: a length, or months.
+type Turn struct {
+	length time.Duration
+	Months int // 0: it is a length
+}
+
+// Every returns a turn of a length.
+func Every(d time.Duration) Turn { return Turn{length: d} }
+
+// D returns the length; 0 of a turn of months, which are not always as long.
+func (t Turn) D() time.Duration { return t.length }
+
+// String writes the turn as it is declared.
+func (t Turn) String() string {
+	if t.Months == 1 {
+		return "1 month"
+	}
+	if t.Months > 1 {
+		return strconv.Itoa(t.Months) + " months"
+	}
+	return Duration(t.length).String()
+}
+
+// turnMonths is a turn of months, anyMonths one with something else beside them.
+var (
+	turnMonths = regexp.MustCompile(`(?i)^([0-9]{1,4}) *(?:mo|mos|month|months)$`)
+	anyMonths  = regexp.MustCompile(`(?i)[0-9] *(?:mo|mos|month|months)\b`)
+)
+
+// UnmarshalYAML reads a duration or a number of months.
+func (t *Turn) UnmarshalYAML(n ast.Node) error {
+	text := strings.TrimSpace(scalar(n))
+	if m := turnMonths.FindStringSubmatch(text); m != nil {
+		months, err := strconv.Atoi(m[1])
+		if err != nil || months == 0 {
+			return &placed{fmt.Sprintf("%q is no turn; write 1 month or more", text), n.GetToken()}
+		}
+		*t = Turn{Months: months}
+		return nil
+	}
+	if anyMonths.MatchString(text) {
+		return &placed{fmt.Sprintf("%q is no turn; months stand alone: write 1 month, or a duration such as 7d", text), n.GetToken()}
+	}
+	d, err := ParseDuration(text)
+	if err != nil {
+		return &placed{err.Error(), n.GetToken()}
+	}
+	*t = Every(d)
+	return nil
+}
 
 // Crews returns a crew of one for each name.
 func Crews(names ...string) []Crew {
@@ -236,8 +288,8 @@ func (l *loader) checkSchedule(s *Schedule) {
 	}
 	names := map[string]bool{}
 	for i := range s.Layers {
-		if s.Layers[i].Turn == 0 {
-			s.Layers[i].Turn = Duration(week)
+		if s.Layers[i].Turn == (Turn{}) {
+			s.Layers[i].Turn = Every(week)
 		}
 		la := s.Layers[i]
 		where := fmt.Sprintf("$.spec.layers[%d]", i)
@@ -282,10 +334,10 @@ func (l *loader) checkLayer(s *Schedule, where string, la Layer) {
 	if la.Start == "" {
 		bad("", "start is missing; write when the first turn begins, such as 2026-01-05T09:00")
 	}
-	if la.Turn.D() < time.Minute {
+	if la.Turn.Months == 0 && la.Turn.D() < time.Minute {
 		bad(".turn", "a turn of %s is too short; it must be at least 1m", la.Turn)
 	}
-	if la.Turn.D() > 10*366*24*time.Hour {
+	if la.Turn.Months > 120 || la.Turn.D() > 10*366*24*time.Hour {
 		bad(".turn", "a turn of %s is too long; it must be at most ten years", la.Turn)
 	}
 	for i, c := range la.Members {

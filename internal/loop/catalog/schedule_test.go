@@ -131,3 +131,25 @@ func FuzzClock(f *testing.F) {
 		}
 	})
 }
+
+func TestTurnsOfMonths(t *testing.T) {
+	read := func(turn string) (*Catalog, []Problem) {
+		return load(map[string]string{"s.yaml": "apiVersion: nightkeeper/v1\nkind: Person\nmetadata: {name: ana}\nspec: {contacts: [{channel: email, address: a@example.org}]}\n---\napiVersion: nightkeeper/v1\nkind: Schedule\nmetadata: {name: s}\nspec:\n  start: 2026-01-31T09:00\n  turn: " + turn + "\n  members: [ana]\n"})
+	}
+	for turn, want := range map[string]string{"1 month": "1 month", "3mo": "3 months", "2 Months": "2 months", "7d": "7d", "1 week": "7d"} {
+		c, ps := read(turn)
+		if len(ps) > 0 || c.Schedules["s"].Turn.String() != want {
+			t.Errorf("%s: %v %v, want %s", turn, c.Schedules["s"], ps, want)
+		}
+	}
+	for turn, want := range map[string]string{
+		"0 months":   "s.yaml:11:9: \"0 months\" is no turn; write 1 month or more",
+		"1 month 3d": "s.yaml:11:9: \"1 month 3d\" is no turn; months stand alone: write 1 month, or a duration such as 7d",
+		"200 months": "a turn of 200 months is too long; it must be at most ten years",
+		"1 year":     "has months or years in it",
+	} {
+		if _, ps := read(turn); len(ps) == 0 || !strings.Contains(ps[0].String(), want) {
+			t.Errorf("%s: %v, want %s", turn, ps, want)
+		}
+	}
+}

@@ -90,6 +90,9 @@ func (s *Service) send(ctx context.Context, j job.Job) error {
 		return err
 	}
 	n := out.n
+	if s.Shadow {
+		return s.record(ctx, out, nil, "")
+	}
 	ch := s.channels[n.Channel]
 	if ch == nil {
 		return s.record(ctx, out, errs.New(errs.Invalid, "channel %s is not configured on this server", n.Channel), "")
@@ -221,11 +224,11 @@ func (s *Service) record(ctx context.Context, out outgoing, failure error, recei
 			if n.Delivery != Queued { // the provider's word that it arrived was faster
 				continue
 			}
-			kind, text := KindNotified, fmt.Sprintf("%s was told by %s", n.Person, n.Channel)
+			kind, text := s.toldBy(n)
 			if i > 0 {
 				text += ", in one message with others"
 			}
-			n.Delivery, n.SentAt, n.Receipt = Sent, now, receipt
+			n.Delivery, n.SentAt, n.Receipt = s.arrived(), now, receipt
 			if failure != nil {
 				n.Delivery, n.SentAt, n.Error = Failed, time.Time{}, errs.Message(failure)
 				kind, text = KindFailed, fmt.Sprintf("%s could not be told by %s: %s", n.Person, n.Channel, n.Error)
@@ -239,6 +242,22 @@ func (s *Service) record(ctx context.Context, out outgoing, failure error, recei
 		}
 		return nil
 	})
+}
+
+// arrived is the delivery of what a channel accepted.
+func (s *Service) arrived() Delivery {
+	if s.Shadow {
+		return Shadow
+	}
+	return Sent
+}
+
+// toldBy returns the fact that a notification went out.
+func (s *Service) toldBy(n Notification) (kind, text string) {
+	if s.Shadow {
+		return KindShadowed, fmt.Sprintf("%s would have been told by %s: this server runs as a shadow", n.Person, n.Channel)
+	}
+	return KindNotified, fmt.Sprintf("%s was told by %s", n.Person, n.Channel)
 }
 
 func (s *Service) message(out outgoing) Message {

@@ -33,7 +33,7 @@ func nightCatalog(steps ...catalog.Step) *catalog.Catalog {
 	return &catalog.Catalog{
 		People: people("mira", "tomas", "ines", "zoe"),
 		Schedules: map[string]*catalog.Schedule{
-			"night": {Meta: catalog.Meta{Name: "night"}, TimeZone: "UTC", Start: "2026-11-01", Turn: catalog.Duration(24 * time.Hour), Members: catalog.Crews("mira")},
+			"night": {Meta: catalog.Meta{Name: "night"}, TimeZone: "UTC", Start: "2026-11-01", Turn: catalog.Every(24 * time.Hour), Members: catalog.Crews("mira")},
 		},
 		Teams:    map[string]*catalog.Team{"ops": {Members: []string{"tomas", "ines", "gone"}}, "empty": {}},
 		Policies: map[string]*catalog.EscalationPolicy{"p": {Meta: catalog.Meta{Name: "p"}, Steps: steps, Loops: 2}},

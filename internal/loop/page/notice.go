@@ -155,7 +155,7 @@ func (s *Service) notice(ctx context.Context, tx Tx, n Notice, now time.Time) er
 	for _, c := range contactsOf(who) {
 		n.ID, n.Channel, n.Address, n.At, n.Delivery, n.SentAt = id.New("nt", now), c.Channel, c.Address, now, Queued, time.Time{}
 		if c.Channel == "inbox" {
-			n.Delivery, n.SentAt = Sent, now
+			n.Delivery, n.SentAt = s.arrived(), now
 		}
 		if err := tx.SaveNotice(ctx, n); err != nil {
 			return err
@@ -184,6 +184,9 @@ func (s *Service) sendNotice(ctx context.Context, j job.Job) error {
 		return nil
 	}
 	ch := s.channels[n.Channel]
+	if s.Shadow {
+		return s.recordNotice(ctx, n, nil)
+	}
 	if ch == nil {
 		return s.recordNotice(ctx, n, errs.New(errs.Invalid, "channel %s is not configured on this server", n.Channel))
 	}
@@ -200,8 +203,11 @@ func (s *Service) sendNotice(ctx context.Context, j job.Job) error {
 
 func (s *Service) recordNotice(ctx context.Context, n Notice, failure error) error {
 	now := s.Now()
-	n.Delivery, n.SentAt = Sent, now
+	n.Delivery, n.SentAt = s.arrived(), now
 	kind, text := KindNoticed, fmt.Sprintf("%s was told by %s: %s", n.Person, n.Channel, n.Title)
+	if s.Shadow {
+		text = fmt.Sprintf("%s would have been told by %s: %s", n.Person, n.Channel, n.Title)
+	}
 	if failure != nil {
 		n.Delivery, n.SentAt, n.Error = Failed, time.Time{}, errs.Message(failure)
 		kind, text = KindUnnoticed, fmt.Sprintf("%s could not be told by %s (%s): %s", n.Person, n.Channel, n.Title, n.Error)

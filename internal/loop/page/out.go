@@ -6,6 +6,8 @@ const (
 	KindOpened    = "page.opened"    // people are being told from now on
 	KindEscalated = "page.escalated" // a step was taken
 	KindNotified  = "page.notified"  // a channel accepted a notification
+	KindShadowed  = "page.shadowed"  // as a shadow: who would have been told
+	KindCompared  = "page.compared"  // what a shadow did was compared with what another system did
 	KindDelivered = "page.delivered" // the provider says that it arrived
 	KindFailed    = "page.failed"    // a notification could not be delivered
 	KindChecked   = "page.checked"   // a test message was sent by a contact of a person
@@ -21,12 +23,16 @@ const (
 	KindCoverAsked     = "page.cover_asked"     // somebody asks who takes their time on call
 	KindCoverTaken     = "page.cover_taken"     // somebody does
 	KindCoverCancelled = "page.cover_cancelled" // they do not ask any more
-	KindHandedOver     = "page.handed_over"     // other people are on call
-	KindNoticed        = "page.noticed"         // a channel accepted a notice about being on call
-	KindCalendarMoved  = "page.calendar_moved"  // a calendar has another address
-	KindLost           = "page.lost"            // test pages do not arrive: people were told directly
-	KindFound          = "page.found"           // test pages arrive again
-	KindUnnoticed      = "page.unnoticed"       // a notice could not be delivered
+	KindSwapAsked      = "page.swap_asked"      // somebody asks another to swap shifts, or one of two agreed
+	KindSwapTaken      = "page.swap_taken"      // both agreed, or somebody who may decided it
+	KindSwapRefused    = "page.swap_refused"
+	KindSwapCancelled  = "page.swap_cancelled"
+	KindHandedOver     = "page.handed_over"    // other people are on call
+	KindNoticed        = "page.noticed"        // a channel accepted a notice about being on call
+	KindCalendarMoved  = "page.calendar_moved" // a calendar has another address
+	KindUnnoticed      = "page.unnoticed"      // a notice could not be delivered
+	KindLost           = "page.lost"           // test pages do not arrive: people were told directly
+	KindFound          = "page.found"          // test pages arrive again
 )
 
 // Changed is the payload of facts about a page.

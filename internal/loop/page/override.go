@@ -313,36 +313,3 @@ func (s *Service) CancelCover(ctx context.Context, coverID, by string, now time.
 	})
 	return c, err
 }
-
-// Swap exchanges the time on call of two people; it returns both overrides.
-func (s *Service) Swap(ctx context.Context, a, b rota.Half, reason, by string, now time.Time) (out [2]rota.Override, err error) {
-	swap, ids := id.New("sw", now), [2]string{id.New("ov", now), id.New("ov", now)}
-	err = s.Store.Update(ctx, func(tx Tx) error {
-		out, err = rota.Swap(a, b, reason, by, now, func(schedule string) (*rota.Rota, error) { return s.rotaIn(ctx, tx, schedule, now) })
-		if err != nil {
-			return err
-		}
-		for i := range out {
-			out[i].ID, out[i].Swap = ids[i], swap
-			if err := out[i].Check(s.Catalog(), now); err != nil {
-				return err
-			}
-			if err := s.saveOverride(ctx, tx, KindOverridden, out[i], by, now); err != nil {
-				return err
-			}
-		}
-		for i, o := range out {
-			other := out[1-i]
-			if o.People[0] == by {
-				continue
-			}
-			text := fmt.Sprintf("%s swapped two shifts: you are on call for %s from %s to %s, and %s takes yours from %s to %s.", by, o.Schedule, s.local(o.Schedule, o.From), s.local(o.Schedule, o.To),
-				o.Instead, s.local(other.Schedule, other.From), s.local(other.Schedule, other.To))
-			if err := s.notice(ctx, tx, Notice{Schedule: o.Schedule, Person: o.People[0], Kind: "swap", Title: "Your shift was swapped", Text: text}, now); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return out, err
-}

@@ -24,7 +24,7 @@ func rotaWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.cat.Schedules = map[string]*catalog.Schedule{"night": {Meta: catalog.Meta{Name: "night", DisplayName: "Night watch"}, TimeZone: "UTC", Start: "2026-11-26T09:00",
-		Turn: catalog.Duration(24 * time.Hour), Members: catalog.Crews("mira", "tomas", "ines"), NoticeBefore: catalog.Duration(6 * time.Hour)}}
+		Turn: catalog.Every(24 * time.Hour), Members: catalog.Crews("mira", "tomas", "ines"), NoticeBefore: catalog.Duration(6 * time.Hour)}}
 	w.cat.Policies["default"].Steps = []catalog.Step{{Targets: []catalog.Target{{Schedule: "night"}}}, {After: mins(60 * 24), Targets: []catalog.Target{{Person: "ines"}}}}
 	return w
 }
@@ -167,29 +167,115 @@ func TestCoverIsAskedTakenAndAskedAgain(t *testing.T) {
 	w.want("facts", []int{len(w.Facts(page.KindCoverAsked)), len(w.Facts(page.KindCoverTaken)), len(w.Facts(page.KindCoverCancelled))}, []int{2, 1, 1})
 }
 
-func TestSwapIsMadeAndCancelledAsOne(t *testing.T) {
+func TestASwapNeedsTheOther(t *testing.T) {
 	w := rotaWorld(t)
 	day := func(n int) time.Time { return time.Date(2026, 11, 26+n, 9, 0, 0, 0, time.UTC) }
-	os, err := w.s.Swap(t.Context(), rota.Half{Schedule: "night", Person: "tomas", From: day(1), To: day(2)}, rota.Half{Schedule: "night", Person: "ines", From: day(2), To: day(3)}, "wedding", "tomas", w.Now())
-	w.must(err)
+	half := func(person string, n int) rota.Half {
+		return rota.Half{Schedule: "night", Person: person, From: day(n), To: day(n + 1)}
+	}
+	r := func() []string {
+		ps, err := w.s.Plans(t.Context(), w.Now(), day(3))
+		w.must(err)
+		return []string{strings.Join(ps[0].Rota.At(day(1)).People(), "+"), strings.Join(ps[0].Rota.At(day(2)).People(), "+")}
+	}
+	ask := func(by string) rota.Swap {
+		t.Helper()
+		sw, err := w.s.AskSwap(t.Context(), half("tomas", 1), half("ines", 2), "wedding", by, w.Now())
+		w.must(err)
+		return sw
+	}
+	answer := func(id string, take bool, by string) error {
+		_, err := w.s.AnswerSwap(t.Context(), id, take, "", by, w.Now())
+		return err
+	}
+
+	sw := ask("tomas")
 	w.Settle()
-	if len(w.mail.sent) == 0 || w.mail.sent[0].Person != "ines" || w.mail.sent[0].Title != "Your shift was swapped" {
+	if len(w.mail.sent) != 1 || w.mail.sent[0].Person != "ines" || w.mail.sent[0].Title != "Do you swap shifts?" {
 		t.Errorf("%+v", w.mail.sent)
 	}
-	r := func(at time.Time) string {
-		ps, err := w.s.Plans(t.Context(), w.Now(), at)
-		w.must(err)
-		return strings.Join(ps[0].Rota.At(at).People(), "+")
+	w.want("nothing changes until the other agrees", r(), []string{"tomas", "ines"})
+	for _, by := range []string{"tomas", "mira"} {
+		if err := answer(sw.ID, true, by); !errs.Is(err, errs.Denied) || !strings.Contains(err.Error(), "only ines can answer") {
+			t.Errorf("%s took it: %v", by, err)
+		}
 	}
-	w.want("swapped", []string{r(day(1)), r(day(2))}, []string{"ines", "tomas"})
+	w.must(answer(sw.ID, true, "ines"))
+	w.Settle()
+	w.want("swapped", r(), []string{"ines", "tomas"})
+	w.want("who asked is told", w.mail.sent[len(w.mail.sent)-1].Person, "tomas")
+	if err := answer(sw.ID, false, "ines"); !errs.Is(err, errs.Conflict) {
+		t.Errorf("refused after it was taken: %v", err)
+	}
+	os, err := w.s.Overrides(t.Context(), "night", w.Now(), day(9))
+	w.must(err)
 	if _, err := w.s.CancelOverride(t.Context(), os[1].ID, "ines", w.Now()); err != nil {
 		t.Fatal(err)
 	}
-	w.want("as before", []string{r(day(1)), r(day(2))}, []string{"tomas", "ines"})
+	w.want("as before", r(), []string{"tomas", "ines"})
 	w.want("both are marked", len(w.Facts(page.KindUnoverridden)), 2)
-	if _, err := w.s.Swap(t.Context(), rota.Half{Schedule: "x", Person: "tomas", From: day(1), To: day(2)}, rota.Half{Schedule: "night", Person: "ines", From: day(2), To: day(3)}, "", "tomas", w.Now()); !errs.Is(err, errs.NotFound) {
+
+	sw = ask("ines")
+	w.must(answer(sw.ID, false, "tomas"))
+	w.want("refused", r(), []string{"tomas", "ines"})
+	sw = ask("mira") // for two others: both are asked
+	w.must(answer(sw.ID, true, "ines"))
+	w.want("one is not enough", r(), []string{"tomas", "ines"})
+	w.must(answer(sw.ID, true, "tomas"))
+	w.want("both", r(), []string{"ines", "tomas"})
+	for _, o := range must(w.s.Overrides(t.Context(), "night", w.Now(), day(9))) {
+		if o.CancelledBy == "" {
+			must(w.s.CancelOverride(t.Context(), o.ID, "ines", w.Now()))
+		}
+	}
+	sw = ask("tomas")
+	if _, err := w.s.CancelSwap(t.Context(), sw.ID, "mira", w.Now()); !errs.Is(err, errs.Denied) {
+		t.Errorf("somebody else withdrew it: %v", err)
+	}
+	must(w.s.CancelSwap(t.Context(), sw.ID, "tomas", w.Now()))
+	must(w.s.CancelSwap(t.Context(), sw.ID, "tomas", w.Now()))
+	if err := answer(sw.ID, true, "ines"); !errs.Is(err, errs.Conflict) {
+		t.Errorf("taken after it was withdrawn: %v", err)
+	}
+	w.want("facts", []int{len(w.Facts(page.KindSwapAsked)), len(w.Facts(page.KindSwapTaken)), len(w.Facts(page.KindSwapRefused)), len(w.Facts(page.KindSwapCancelled))}, []int{5, 2, 1, 1})
+	if _, err := w.s.AskSwap(t.Context(), rota.Half{Schedule: "x", Person: "tomas", From: day(1), To: day(2)}, half("ines", 2), "", "tomas", w.Now()); !errs.Is(err, errs.NotFound) {
 		t.Errorf("%v", err)
 	}
+	sw = ask("tomas")
+	w.Until(day(2).Add(time.Hour))
+	if err := answer(sw.ID, true, "ines"); !errs.Is(err, errs.Conflict) || !strings.Contains(err.Error(), "it was over") {
+		t.Errorf("taken too late: %v", err)
+	}
+}
+
+func TestAManagerMakesASwapWithAReason(t *testing.T) {
+	w := rotaWorld(t)
+	day := func(n int) time.Time { return time.Date(2026, 11, 26+n, 9, 0, 0, 0, time.UTC) }
+	a, b := rota.Half{Schedule: "night", Person: "tomas", From: day(1), To: day(2)}, rota.Half{Schedule: "night", Person: "ines", From: day(2), To: day(3)}
+	w.cat.Teams = map[string]*catalog.Team{"night": {Manager: "mira", Members: []string{"tomas"}}, "day": {Manager: "zoe", Members: []string{"mira"}}}
+	if _, err := w.s.ForceSwap(t.Context(), a, b, "ill", "zoe", false, w.Now()); !errs.Is(err, errs.Denied) {
+		t.Errorf("the manager of another team: %v", err)
+	}
+	if _, err := w.s.ForceSwap(t.Context(), a, b, " ", "mira", false, w.Now()); !errs.Is(err, errs.Invalid) {
+		t.Errorf("without a reason: %v", err)
+	}
+	if !w.s.MayForceSwap("night", "mira") || w.s.MayForceSwap("night", "ines") || w.s.MayForceSwap("x", "mira") {
+		t.Error("who may make a swap is not who manages one of its people")
+	}
+	sw := must(w.s.ForceSwap(t.Context(), a, b, "ill", "mira", false, w.Now()))
+	if sw.State != rota.SwapTaken || !sw.Forced {
+		t.Errorf("%+v", sw)
+	}
+	w.Settle()
+	var told []string
+	for _, m := range w.mail.sent {
+		told = append(told, m.Person)
+	}
+	w.want("both are told", told, []string{"ines", "tomas"})
+	os := must(w.s.Overrides(t.Context(), "night", w.Now(), day(9)))
+	must(w.s.CancelOverride(t.Context(), os[0].ID, "ines", w.Now()))
+	must(w.s.ForceSwap(t.Context(), a, b, "ill", "root", true, w.Now()))
+	w.want("asked for nothing", len(w.Facts(page.KindSwapAsked)), 0)
 }
 
 // notices returns the ones that were sent, with the hours since the beginning, in order.

@@ -62,6 +62,7 @@ const (
 	Delivered Delivery = "delivered"
 	Failed    Delivery = "failed"
 	Unneeded  Delivery = "unneeded" // somebody took the page before its turn
+	Shadow    Delivery = "shadow"   // its turn came and no channel was given it: see Config.Shadow
 )
 
 // Notification tells one person of one page by one channel.

@@ -22,10 +22,15 @@ import (
 )
 
 // Config is what a Service needs. BaseURL is where people reach the web page; Key signs acknowledge links; Alert and
-// Events are what Why answers from.
+// Events are what Why answers from, Alerts (of a group, or the newest of all) what a shadow report compares.
+//
+// With Shadow everything is decided and written down, and no channel is given a page or a notice: another system still
+// pages. What would have gone out has the delivery Shadow. A test message is sent all the same, because somebody asks for it.
 type Config struct {
+	Shadow   bool
 	Store    Store
 	Alert    func(ctx context.Context, id detect.AlertID) (detect.Alert, error)
+	Alerts   func(ctx context.Context, group detect.GroupID) ([]detect.Alert, error)
 	Events   func(ctx context.Context, q event.Query) ([]event.Event, error)
 	Catalog  func() *catalog.Catalog
 	Channels []Channel
@@ -243,13 +248,14 @@ func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now
 			Delivery: Queued, At: now, DueAt: now.Add(c.After),
 		}
 		if c.Channel == "inbox" {
-			n.Delivery, n.SentAt = Sent, now
+			n.Delivery, n.SentAt = s.arrived(), now
 		}
 		if err := tx.SaveNotification(ctx, n); err != nil {
 			return err
 		}
 		if c.Channel == "inbox" {
-			if err := s.notified(ctx, tx, p, n, KindNotified, fmt.Sprintf("%s was told by inbox", person), now); err != nil {
+			kind, text := s.toldBy(n)
+			if err := s.notified(ctx, tx, p, n, kind, text, now); err != nil {
 				return err
 			}
 			continue

@@ -29,6 +29,8 @@ type Tx interface {
 	PageOf(ctx context.Context, g detect.GroupID) (Page, error)
 	// Pages returns the newest pages, only unresolved ones when live is set.
 	Pages(ctx context.Context, live bool, limit int) ([]Page, error)
+	// PagesBetween returns the pages that opened at from or later and before to, the oldest first.
+	PagesBetween(ctx context.Context, from, to time.Time) ([]Page, error)
 	SavePage(ctx context.Context, p Page) error
 	// Notification returns a notification or an error with code not_found.
 	Notification(ctx context.Context, id NotificationID) (Notification, error)
@@ -56,6 +58,11 @@ type Rotas interface {
 	Overrides(ctx context.Context, schedule string, from, to time.Time) ([]rota.Override, error)
 	// SwapOf returns both halves of a swap.
 	SwapOf(ctx context.Context, swap string) ([]rota.Override, error)
+	// Swap returns a swap or an error with code not_found.
+	Swap(ctx context.Context, id string) (rota.Swap, error)
+	// Swaps returns those of which a shift ends after since, by when they were asked for.
+	Swaps(ctx context.Context, since time.Time) ([]rota.Swap, error)
+	SaveSwap(ctx context.Context, s rota.Swap) error
 	SaveOverride(ctx context.Context, o rota.Override) error
 	// Cover returns a cover request or an error with code not_found.
 	Cover(ctx context.Context, id string) (rota.Cover, error)

@@ -111,9 +111,9 @@ func explain(a detect.Alert, p *Page, ns []Notification, facts []event.Event, c 
 	if a.State == detect.Resolved {
 		add(a.ResolvedAt, "fires", "it is over: %s", a.Resolution)
 	}
-	told := tellers(ns)
+	told := tellers(ns, Sent, Delivered)
 	w.Told = len(told) > 0
-	w.Verdict = verdict(a, p, told)
+	w.Verdict = verdict(a, p, told, strings.Join(tellers(ns, Shadow), ", "))
 	if person != "" {
 		w.Verdict = aboutPerson(a, p, ns, c, person, w.Verdict)
 	}
@@ -143,12 +143,12 @@ func severityBecause(a detect.Alert, c *catalog.Catalog) string {
 	return fmt.Sprintf("%s: nobody said how bad it is, and no rule of the catalog selects it", a.Severity)
 }
 
-// tellers returns the people who were told, in order, each with the channels that took the message.
-func tellers(ns []Notification) []string {
+// tellers returns the people whose notifications have one of the deliveries, in order, each with the channels.
+func tellers(ns []Notification, how ...Delivery) []string {
 	var people []string
 	by := map[string][]string{}
 	for _, n := range ns {
-		if n.Delivery != Sent && n.Delivery != Delivered {
+		if !slices.Contains(how, n.Delivery) {
 			continue
 		}
 		if by[n.Person] == nil {
@@ -164,7 +164,7 @@ func tellers(ns []Notification) []string {
 	return people
 }
 
-func verdict(a detect.Alert, p *Page, told []string) string {
+func verdict(a detect.Alert, p *Page, told []string, shadow string) string {
 	switch {
 	case len(told) > 0 && !a.Told && a.Source != "":
 		return "Told as part of its group: " + strings.Join(told, ", ") + "."
@@ -172,6 +172,8 @@ func verdict(a detect.Alert, p *Page, told []string) string {
 		return "Told: " + strings.Join(told, ", ") + "."
 	case len(a.Muted) > 0:
 		return "Nobody was told: " + a.Muted[0] + "."
+	case shadow != "":
+		return "Nobody was told, because this server runs as a shadow. It would have told " + shadow + "."
 	case p == nil && a.Ticket():
 		return "Nobody was told: it is a ticket."
 	case p == nil:
@@ -202,6 +204,8 @@ func aboutPerson(a detect.Alert, p *Page, ns []Notification, c rotaNow, person, 
 		mine = append(mine, line)
 	}
 	switch {
+	case len(mine) > 0 && !slices.ContainsFunc(ns, func(n Notification) bool { return n.Person == person && n.Delivery != Shadow }):
+		return person + " was not told, because this server runs as a shadow; it would have been " + strings.Join(mine, "; ") + "."
 	case len(mine) > 0:
 		return person + " was told " + strings.Join(mine, "; ") + "."
 	case p == nil || p.State == Held || len(a.Muted) > 0:

@@ -49,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	cat := &catalog.Catalog{
 		People: map[string]*catalog.Person{"mira": {}, "tomas": {}},
 		Schedules: map[string]*catalog.Schedule{"command": {Meta: catalog.Meta{Name: "command", Labels: map[string]string{"role": "commander"}},
-			TimeZone: "UTC", Start: "2026-11-01", Turn: catalog.Duration(24 * time.Hour), Members: catalog.Crews("ines")}},
+			TimeZone: "UTC", Start: "2026-11-01", Turn: catalog.Every(24 * time.Hour), Members: catalog.Crews("ines")}},
 	}
 	d := storetest.NewDriver(t, storetest.Open(t, storetest.SQLite(t)), t0)
 	w := &world{Driver: d, t: t, s: respond.New(respond.Config{Store: d.DB.Respond(), Catalog: func() *catalog.Catalog { return cat }, Graph: graph.New(), Telemetry: blind{},

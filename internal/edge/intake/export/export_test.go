@@ -171,3 +171,54 @@ func TestAlertmanagerSaysItsConfiguration(t *testing.T) {
 		t.Errorf("got %v, want invalid", err)
 	}
 }
+
+func TestWhatPagerDutyDidIsRead(t *testing.T) {
+	a := serve(t, "Token token=s3cret", map[string]string{
+		"/incidents?limit=100&offset=0&" + pdSpan:        `{"incidents":[{"id":"Q1"}],"more":true}`,
+		"/incidents?limit=100&offset=100&" + pdSpan:      `{"incidents":[{"id":"Q2"}],"more":false}`,
+		"/incidents/Q1/log_entries?limit=100&offset=0":   `{"log_entries":[{"type":"trigger_log_entry"}],"more":true}`,
+		"/incidents/Q1/log_entries?limit=100&offset=100": `{"log_entries":[{"type":"notify_log_entry"}],"more":false}`,
+		"/incidents/Q2/log_entries?limit=100&offset=0":   `{"log_entries":[],"more":false}`,
+		"/incidents/Q1/alerts":                           `{"alerts":[{"alert_key":"k"}]}`,
+	})
+	e, err := export.Beside(t.Context(), "pagerduty", a.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e["incidents"]) != 2 || len(e["log_entries"]) != 2 || e["log_entries"][1].Of != "Q1" || len(e["alerts"]) != 1 || e["alerts"][0].Of != "Q1" {
+		t.Errorf("%v", e)
+	}
+	if told := strings.Join(a.told, "\n"); !strings.Contains(told, "alerts/Q2 was not read") {
+		t.Errorf("told %q", told)
+	}
+}
+
+func TestWhatOpsgenieDidIsRead(t *testing.T) {
+	full := `{"data":[` + strings.Repeat(`{"log":"x","offset":"o1"},`, 99) + `{"log":"x","offset":"o2"}]}`
+	a := serve(t, "GenieKey s3cret", map[string]string{
+		"/v2/alerts?limit=100&offset=0&order=asc&query=createdAt+%3E%3D+1769990400000+AND+createdAt+%3C+1777766400000&sort=createdAt": `{"data":[{"id":"a1"}],"paging":{}}`,
+		"/v2/alerts/a1/logs?direction=next&limit=100&order=asc":                                                                       full,
+		"/v2/alerts/a1/logs?direction=next&limit=100&offset=o2&order=asc":                                                             `{"data":[{"log":"last","offset":"o3"}]}`,
+	})
+	e, err := export.Beside(t.Context(), "opsgenie", a.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e["alerts"]) != 1 || len(e["logs"]) != 101 || e["logs"][100].Of != "a1" {
+		t.Errorf("%d alerts, %d lines of logs", len(e["alerts"]), len(e["logs"]))
+	}
+}
+
+func TestWhatGrafanaOnCallDidIsRead(t *testing.T) {
+	a := serve(t, "s3cret", map[string]string{
+		"/api/v1/users/?page=1": `{"results":[{"id":"U1"}]}`, "/api/v1/integrations/?page=1": `{"results":[]}`,
+		"/api/v1/alert_groups/?page=1&started_at=2026-02-02T00%3A00%3A00_2026-05-03T00%3A00%3A00": `{"next":"x","results":[{"id":"I1"}]}`,
+		"/api/v1/alert_groups/?page=2&started_at=2026-02-02T00%3A00%3A00_2026-05-03T00%3A00%3A00": `{"next":null,"results":[{"id":"I2"}]}`,
+	})
+	if e, err := export.Beside(t.Context(), "grafana-oncall", a.config()); err != nil || len(e["alert_groups"]) != 2 {
+		t.Errorf("%v %v", e, err)
+	}
+	if _, err := export.Beside(t.Context(), "other", a.config()); errs.CodeOf(err) != errs.Invalid {
+		t.Errorf("%v, want invalid", err)
+	}
+}

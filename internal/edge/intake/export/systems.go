@@ -11,16 +11,48 @@ import (
 	"nightkeeper/internal/loop/page/convert"
 )
 
+func openPagerDuty(c Config) *Source {
+	return open("PagerDuty", c, map[string]string{"Authorization": "Token token=" + c.Token, "Accept": "application/vnd.pagerduty+json;version=2"})
+}
+
+func openOpsgenie(c Config) *Source {
+	return open("Opsgenie", c, map[string]string{"Authorization": "GenieKey " + c.Token})
+}
+
+func openOnCall(c Config) *Source {
+	return open("Grafana OnCall", c, map[string]string{"Authorization": c.Token})
+}
+
+// hasMore reports whether PagerDuty has another page.
+func hasMore(b []byte) bool {
+	var v struct {
+		More bool `json:"more"`
+	}
+	return json.Unmarshal(b, &v) == nil && v.More
+}
+
+// hasNext reports whether Opsgenie has another page.
+func hasNext(b []byte) bool {
+	var v struct {
+		Paging struct {
+			Next string `json:"next"`
+		} `json:"paging"`
+	}
+	return json.Unmarshal(b, &v) == nil && v.Paging.Next != ""
+}
+
+// hasNextPage reports whether Grafana OnCall has another page.
+func hasNextPage(b []byte) bool {
+	var v struct {
+		Next string `json:"next"`
+	}
+	return json.Unmarshal(b, &v) == nil && v.Next != ""
+}
+
 // PagerDuty reads from PagerDuty's REST API.
 func PagerDuty(ctx context.Context, c Config) (convert.Export, error) {
-	s := open("PagerDuty", c, map[string]string{"Authorization": "Token token=" + c.Token, "Accept": "application/vnd.pagerduty+json;version=2"})
+	s := openPagerDuty(c)
 	e := convert.Export{}
-	more := func(b []byte) bool {
-		var v struct {
-			More bool `json:"more"`
-		}
-		return json.Unmarshal(b, &v) == nil && v.More
-	}
 	for _, kind := range []string{"users", "teams", "schedules", "escalation_policies", "services"} {
 		query := func(page int) url.Values {
 			q := url.Values{"limit": {strconv.Itoa(pageSize)}, "offset": {strconv.Itoa(page * pageSize)}}
@@ -29,7 +61,7 @@ func PagerDuty(ctx context.Context, c Config) (convert.Export, error) {
 			}
 			return q
 		}
-		if err := s.pages(ctx, e, kind+".json", "/"+kind, query, more); err != nil {
+		if err := s.pages(ctx, e, kind+".json", "/"+kind, query, hasMore); err != nil {
 			return nil, err
 		}
 	}
@@ -46,20 +78,12 @@ func PagerDuty(ctx context.Context, c Config) (convert.Export, error) {
 
 // Opsgenie reads from Opsgenie's API.
 func Opsgenie(ctx context.Context, c Config) (convert.Export, error) {
-	s := open("Opsgenie", c, map[string]string{"Authorization": "GenieKey " + c.Token})
+	s := openOpsgenie(c)
 	e := convert.Export{}
-	more := func(b []byte) bool {
-		var v struct {
-			Paging struct {
-				Next string `json:"next"`
-			} `json:"paging"`
-		}
-		return json.Unmarshal(b, &v) == nil && v.Paging.Next != ""
-	}
 	query := func(page int) url.Values {
 		return url.Values{"limit": {strconv.Itoa(pageSize)}, "offset": {strconv.Itoa(page * pageSize)}}
 	}
-	if err := s.pages(ctx, e, "users.json", "/v2/users", query, more); err != nil {
+	if err := s.pages(ctx, e, "users.json", "/v2/users", query, hasNext); err != nil {
 		return nil, err
 	}
 	for _, x := range []struct {
@@ -121,14 +145,8 @@ func (s *Source) opsgenieUser(ctx context.Context, e convert.Export, id string) 
 
 // GrafanaOnCall reads from the API of Grafana OnCall.
 func GrafanaOnCall(ctx context.Context, c Config) (convert.Export, error) {
-	s := open("Grafana OnCall", c, map[string]string{"Authorization": c.Token})
+	s := openOnCall(c)
 	e := convert.Export{}
-	more := func(b []byte) bool {
-		var v struct {
-			Next string `json:"next"`
-		}
-		return json.Unmarshal(b, &v) == nil && v.Next != ""
-	}
 	page := func(q url.Values) func(int) url.Values {
 		return func(page int) url.Values {
 			out := url.Values{"page": {strconv.Itoa(page + 1)}}
@@ -139,7 +157,7 @@ func GrafanaOnCall(ctx context.Context, c Config) (convert.Export, error) {
 		}
 	}
 	for _, kind := range []string{"users", "teams", "personal_notification_rules", "schedules", "on_call_shifts", "escalation_chains", "escalation_policies", "integrations", "routes"} {
-		if err := s.pages(ctx, e, kind+".json", "/api/v1/"+kind+"/", page(nil), more); err != nil {
+		if err := s.pages(ctx, e, kind+".json", "/api/v1/"+kind+"/", page(nil), hasNextPage); err != nil {
 			return nil, err
 		}
 	}
@@ -147,7 +165,7 @@ func GrafanaOnCall(ctx context.Context, c Config) (convert.Export, error) {
 	span := url.Values{"start_date": {c.From.UTC().Format("2006-01-02")}, "end_date": {c.To.UTC().Format("2006-01-02")}}
 	for _, id := range ids(e, "schedules") {
 		path := fmt.Sprintf("/api/v1/schedules/%s/final_shifts", url.PathEscape(id))
-		if err := s.pages(ctx, e, "final_shifts/"+id+".json", path, page(span), more); err != nil {
+		if err := s.pages(ctx, e, "final_shifts/"+id+".json", path, page(span), hasNextPage); err != nil {
 			return nil, err
 		}
 	}

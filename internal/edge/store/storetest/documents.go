@@ -280,6 +280,9 @@ var pageTests = []exercise{
 			same(w, "live", live, []page.Page{c, b})
 			all, err := tx.Pages(w.Context(), false, 2)
 			same(w, "newest two", all, []page.Page{c, b})
+			w.must(err)
+			between, err := tx.PagesBetween(w.Context(), at(1), at(3))
+			same(w, "between, the end not in it", between, []page.Page{a, b})
 			return err
 		}))
 		missing(w, "no page", func(ctx context.Context, tx *store.Tx) (page.Page, error) { return tx.Page(ctx, "pg_9") })

@@ -41,6 +41,22 @@ var rotaTests = []exercise{
 		same(w, "of no swap", swap(""), nil)
 		missing(w, "none", func(ctx context.Context, tx *store.Tx) (rota.Override, error) { return tx.Override(ctx, "ov_9") })
 	}},
+	{"swaps come back alone, and by time, as they were asked for", func(w world) {
+		s := func(id string, a, b int) rota.Swap {
+			return rota.Swap{ID: id, A: rota.Half{Schedule: "s", Person: "mira", To: at(a)}, B: rota.Half{Schedule: "t", Person: "ines", To: at(b)}, By: "mira", At: t0, State: rota.SwapAsked}
+		}
+		a, b := s("sw_1", 10, 30), s("sw_2", 20, 5)
+		w.update(func(ctx context.Context, tx *store.Tx) error { return errors.Join(tx.SaveSwap(ctx, b), tx.SaveSwap(ctx, a)) })
+		a.State, a.Agreed, a.EndedBy = rota.SwapTaken, []string{"ines"}, "ines"
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveSwap(ctx, a) })
+		list := func(since int) []rota.Swap {
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]rota.Swap, error) { return tx.Swaps(ctx, at(since)) })
+		}
+		same(w, "all", list(0), []rota.Swap{a, b})
+		same(w, "that end after", list(20), []rota.Swap{a})
+		same(w, "one", read(w, func(ctx context.Context, tx *store.Tx) (rota.Swap, error) { return tx.Swap(ctx, "sw_2") }), b)
+		missing(w, "none", func(ctx context.Context, tx *store.Tx) (rota.Swap, error) { return tx.Swap(ctx, "sw_9") })
+	}},
 	{"cover requests come back alone, and by schedule and time, by when they begin", func(w world) {
 		c := func(id, schedule string, from, to int) rota.Cover {
 			return rota.Cover{ID: id, Schedule: schedule, Person: "mira", From: at(from), To: at(to), State: rota.CoverOpen}

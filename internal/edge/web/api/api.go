@@ -67,6 +67,7 @@ type Status struct {
 	Database  string     `json:"database"`
 	Catalog   string     `json:"catalog" doc:"hash of the catalog in force"`
 	Services  int        `json:"services" doc:"services seen in the last hour"`
+	Shadow    bool       `json:"shadow" doc:"whether it runs beside another system and pages nobody"`
 	Parts     []PartLine `json:"parts"`
 
 	Watchdog page.WatchdogHealth `json:"watchdog" doc:"test pages that try the way from an alert to a person"`

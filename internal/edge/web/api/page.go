@@ -29,5 +29,15 @@ func (r *routes) page() {
 		ns, err := r.Page.Inbox(ctx, in.Name)
 		return orEmpty(ns), err
 	})
+	r.shadow()
 	r.rota()
+}
+
+func (r *routes) shadow() {
+	get(r, "/shadow", "The newest report that compares the pages with what another system did", "read", func(ctx context.Context, _ *empty) (page.ShadowReport, error) {
+		return r.Page.LastReport(ctx)
+	})
+	call(r, http.MethodPost, "/shadow", "Compare the pages of a time with what another system did then", "respond", func(ctx context.Context, in *struct{ Body page.Beside }) (page.ShadowReport, error) {
+		return r.Page.Compare(ctx, in.Body, userOf(ctx).Name, r.Now())
+	})
 }

@@ -54,6 +54,7 @@ type SwapIn struct {
 	A      rota.Half `json:"a"`
 	B      rota.Half `json:"b"`
 	Reason string    `json:"reason,omitempty" maxLength:"500"`
+	Force  bool      `json:"force,omitempty" doc:"make it without asking the two; only managers and administrators, with a reason"`
 }
 
 // RangeIn is a time to look at.
@@ -127,6 +128,7 @@ func (r *routes) rota() {
 		return orEmpty(ns), err
 	})
 	r.overrides()
+	r.swaps()
 	r.covers()
 	r.calendars()
 }
@@ -150,9 +152,33 @@ func (r *routes) overrides() {
 	call(r, http.MethodPost, "/overrides/{name}/cancel", "Cancel an override; both halves of a swap", "respond", func(ctx context.Context, in *NameIn) (rota.Override, error) {
 		return r.Page.CancelOverride(ctx, in.Name, userOf(ctx).Name, r.Now())
 	})
-	call(r, http.MethodPost, "/swaps", "Exchange the shifts of two people", "respond", func(ctx context.Context, in *struct{ Body SwapIn }) ([]rota.Override, error) {
-		os, err := r.Page.Swap(ctx, in.Body.A, in.Body.B, in.Body.Reason, userOf(ctx).Name, r.Now())
-		return os[:], err
+}
+
+func (r *routes) swaps() {
+	get(r, "/swaps", "Swaps of shifts that are not over, by when they were asked for", "read", func(ctx context.Context, _ *empty) ([]rota.Swap, error) {
+		ss, err := r.Page.Swaps(ctx, r.Now())
+		return orEmpty(ss), err
+	})
+	call(r, http.MethodPost, "/swaps", "Ask two people to take each other's shift; nothing changes until they agree", "respond", func(ctx context.Context, in *struct{ Body SwapIn }) (rota.Swap, error) {
+		b, u := in.Body, userOf(ctx)
+		if b.Force {
+			return r.Page.ForceSwap(ctx, b.A, b.B, b.Reason, u.Name, u.May("admin"), r.Now())
+		}
+		return r.Page.AskSwap(ctx, b.A, b.B, b.Reason, u.Name, r.Now())
+	})
+	call(r, http.MethodPost, "/swaps/{name}/take", "Agree to a swap that one is asked for", "respond", func(ctx context.Context, in *NameIn) (rota.Swap, error) {
+		return r.Page.AnswerSwap(ctx, in.Name, true, "", userOf(ctx).Name, r.Now())
+	})
+	call(r, http.MethodPost, "/swaps/{name}/refuse", "Refuse a swap that one is asked for", "respond", func(ctx context.Context, in *struct {
+		NameIn
+		Body struct {
+			Reason string `json:"reason,omitempty" maxLength:"500"`
+		}
+	}) (rota.Swap, error) {
+		return r.Page.AnswerSwap(ctx, in.Name, false, in.Body.Reason, userOf(ctx).Name, r.Now())
+	})
+	call(r, http.MethodPost, "/swaps/{name}/cancel", "Withdraw a swap that is asked for", "respond", func(ctx context.Context, in *NameIn) (rota.Swap, error) {
+		return r.Page.CancelSwap(ctx, in.Name, userOf(ctx).Name, r.Now())
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 // optional.
 type Config struct {
 	PushKey   string // public, of web push; empty: there is none
+	Shadow    bool   // nobody is paged: another system does, and every page says so
 	Catalog   func() *catalog.Catalog
 	Graph     *graph.Live
 	Telemetry observe.Telemetry

@@ -34,6 +34,9 @@ type strip struct {
 	Name  string
 	Turns []turn
 	Days  []stripDay // only the last row has them
+
+	Form   string   // the id of the form that is opened by drawing over the row; empty: none
+	Starts []string // where each day of the row begins, as clocks of the reader show it, and the end of the last
 }
 
 // stripDay is a day line in a strip.
@@ -52,6 +55,8 @@ type rosterShown struct {
 	Overrides []rota.Override // that are not over
 	Covers    []rota.Cover
 	Swaps     []rota.Stint // shifts that can be swapped
+	Asked     []rota.Swap  // that wait for an answer
+	Force     bool         // the reader may make a swap without asking
 	Calendar  string
 }
 
@@ -103,6 +108,12 @@ func (s *server) roster(ctx context.Context, p page.Plan, d duty, zone *time.Loc
 	}
 	all := p.Rota.Between(from, to)
 	final := strip{Name: "on call", Turns: b.shifts(all)}
+	if shellOf(ctx).User.CanAct() {
+		final.Form = "override-" + p.Schedule.Name
+	}
+	for k := range stripDays + 1 {
+		final.Starts = append(final.Starts, fmt.Sprintf("%.4f@%s", b.x(from.AddDate(0, 0, k)), from.AddDate(0, 0, k).Format("2006-01-02")))
+	}
 	for k := range stripDays / 2 {
 		at := from.AddDate(0, 0, 2*k)
 		final.Days = append(final.Days, stripDay{b.x(at), at.Format("Mon 2")})
@@ -124,7 +135,17 @@ func (s *server) roster(ctx context.Context, p page.Plan, d duty, zone *time.Loc
 			out.Swaps = append(out.Swaps, st)
 		}
 	}
-	var err error
+	swaps, err := s.Page.Swaps(ctx, now)
+	if err != nil {
+		return out, err
+	}
+	for _, sw := range swaps {
+		if sw.State == rota.SwapAsked && sw.On(p.Schedule.Name) && sw.Over().After(now) {
+			out.Asked = append(out.Asked, sw)
+		}
+	}
+	u := shellOf(ctx).User
+	out.Force = u.Role == Admin || s.Page.MayForceSwap(p.Schedule.Name, u.Name)
 	out.Calendar, err = s.Page.FeedURL(ctx, page.Feed{Kind: "schedule", Name: p.Schedule.Name})
 	return out, err
 }
@@ -307,7 +328,27 @@ func (s *server) doSwap(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = s.Page.Swap(r.Context(), a, b, strings.TrimSpace(r.PostForm.Get("reason")), actorOf(r), s.Now())
+	reason, u := strings.TrimSpace(r.PostForm.Get("reason")), shellOf(r.Context()).User
+	if r.PostForm.Get("force") != "" {
+		_, err = s.Page.ForceSwap(r.Context(), a, b, reason, u.Name, u.Role == Admin, s.Now())
+		return "/oncall", err
+	}
+	_, err = s.Page.AskSwap(r.Context(), a, b, reason, u.Name, s.Now())
+	return "/oncall", err
+}
+
+func (s *server) doTakeSwap(r *http.Request) (string, error) {
+	_, err := s.Page.AnswerSwap(r.Context(), r.PathValue("id"), true, "", actorOf(r), s.Now())
+	return "/oncall", err
+}
+
+func (s *server) doRefuseSwap(r *http.Request) (string, error) {
+	_, err := s.Page.AnswerSwap(r.Context(), r.PathValue("id"), false, strings.TrimSpace(r.PostForm.Get("reason")), actorOf(r), s.Now())
+	return "/oncall", err
+}
+
+func (s *server) doCancelSwap(r *http.Request) (string, error) {
+	_, err := s.Page.CancelSwap(r.Context(), r.PathValue("id"), actorOf(r), s.Now())
 	return "/oncall", err
 }
 

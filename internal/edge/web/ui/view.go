@@ -40,6 +40,7 @@ type shell struct {
 	Assets assets
 	Seq    int64 // newest fact when the page was gathered
 	Open   int   // open incidents
+	Shadow bool  // nobody is paged
 }
 
 type shellKey struct{}
@@ -59,7 +60,7 @@ const (
 
 // withShell puts a shell into the context of a request.
 func (s *server) withShell(r *http.Request) *http.Request {
-	sh := &shell{Path: r.URL.Path, URL: r.URL.RequestURI(), Theme: "auto", Zone: time.UTC, Now: s.Now(), Assets: s.assets}
+	sh := &shell{Path: r.URL.Path, URL: r.URL.RequestURI(), Theme: "auto", Zone: time.UTC, Now: s.Now(), Assets: s.assets, Shadow: s.Shadow}
 	if c, err := r.Cookie(themeCookie); err == nil && (c.Value == "night" || c.Value == "day") {
 		sh.Theme = c.Value
 	}

@@ -159,6 +159,8 @@ func deliveryLook(d page.Delivery) (tone, sign string) {
 		return "plain", "ok"
 	case page.Failed:
 		return "lamp", "warn"
+	case page.Shadow:
+		return "plain", "moon"
 	case page.Unneeded:
 		return "plain", "off"
 	}

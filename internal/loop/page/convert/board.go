@@ -46,7 +46,7 @@ func (b *board) busy(la layerSpec) ([]rota.Shift, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := catalog.Layer{Name: la.Name, Start: catalog.Time(la.Start), Turn: catalog.Duration(max(turn, 28*24*time.Hour)), Members: catalog.Crews("x"),
+	l := catalog.Layer{Name: la.Name, Start: catalog.Time(la.Start), Turn: catalog.Every(max(turn, 28*24*time.Hour)), Members: catalog.Crews("x"),
 		From: catalog.Time(la.From), Until: catalog.Time(la.Until)}
 	for _, x := range la.Restrictions {
 		r := catalog.Restriction{From: catalog.Clock(x.From), To: catalog.Clock(x.To)}

@@ -79,39 +79,3 @@ func (c Cover) Take(person, by string, now time.Time) (Cover, Override, error) {
 	}
 	return c, Override{Schedule: c.Schedule, People: []string{person}, Instead: c.Person, From: later(c.From, now), To: c.To, Reason: reason, By: by, At: now, Cover: c.ID}, nil
 }
-
-// Half is one side of a swap: a person's time on call.
-type Half struct {
-	Schedule string    `json:"schedule"`
-	Person   string    `json:"person"`
-	From     time.Time `json:"from"`
-	To       time.Time `json:"to"`
-}
-
-// Swap returns the two overrides, without ids, by which two people take each other's time. Find gives the rota of a
-// schedule.
-func Swap(a, b Half, reason, by string, now time.Time, find func(schedule string) (*Rota, error)) ([2]Override, error) {
-	var out [2]Override
-	if a.Person == b.Person {
-		return out, errs.New(errs.Invalid, "a swap is between two people")
-	}
-	if a.Schedule == b.Schedule && a.From.Before(b.To) && b.From.Before(a.To) {
-		return out, errs.New(errs.Invalid, "the two shifts overlap; swap shifts that do not")
-	}
-	for i, h := range [][2]Half{{a, b}, {b, a}} {
-		mine, other := h[0], h[1]
-		r, err := find(mine.Schedule)
-		if err != nil {
-			return out, err
-		}
-		if mine.From = later(mine.From, now); onCall(r, mine.Person, mine.From, mine.To) != nil {
-			return out, onCall(r, mine.Person, mine.From, mine.To)
-		}
-		text := fmt.Sprintf("swapped with %s", mine.Person)
-		if reason != "" {
-			text += ": " + reason
-		}
-		out[i] = Override{Schedule: mine.Schedule, People: []string{other.Person}, Instead: mine.Person, From: mine.From, To: mine.To, Reason: text, By: by, At: now}
-	}
-	return out, nil
-}

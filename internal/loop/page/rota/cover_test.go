@@ -64,7 +64,7 @@ func TestSwapExchangesTwoShifts(t *testing.T) {
 		return Half{"s", person, in(t, "UTC", from), in(t, "UTC", to)}
 	}
 	a, b := half("ben", "2026-01-12T09:00:00", "2026-01-19T09:00:00"), half("cem", "2026-01-19T09:00:00", "2026-01-26T09:00:00")
-	os, err := Swap(a, b, "wedding", "ben", now, find)
+	os, err := Swap{A: a, B: b, Reason: "wedding", By: "ben"}.Overrides(now, find)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestSwapExchangesTwoShifts(t *testing.T) {
 		"ana 05T09:00 12T09:00", "cem 12T09:00 19T09:00 swapped with ben: wedding", "ben 19T09:00 26T09:00 swapped with cem: wedding", "ana 26T09:00 02T09:00")
 	refused := func(a, b Half, code errs.Code) {
 		t.Helper()
-		if _, err := Swap(a, b, "", "ben", now, find); !errs.Is(err, code) {
+		if _, err := (Swap{A: a, B: b, By: "ben"}).Overrides(now, find); !errs.Is(err, code) {
 			t.Errorf("%+v, %+v: %v, want %s", a, b, err, code)
 		}
 	}

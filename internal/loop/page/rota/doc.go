@@ -5,7 +5,8 @@
 //
 //  1. A layer is there from its from (default its start) until its until. Its turns begin at its start and follow each
 //     other in both directions; turn n is for member n modulo their number. A turn of whole days begins at the local time
-//     of start, n turns of days later; any other turn is elapsed time.
+//     of start, n turns of days later; a turn of months at the local time and on the day of the month of start, or on the
+//     last day of a month that is too short; any other turn is elapsed time.
 //  2. A layer with restrictions has somebody only inside one of them. A restriction begins and ends at local times of the
 //     layer's zone, on each date of its weekday.
 //  3. The last layer that has somebody at t stands; the ones before it do not count at t.

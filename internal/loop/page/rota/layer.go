@@ -23,6 +23,7 @@ type layer struct {
 	start       time.Time // of a turn of the first member
 	wall        time.Time // what clocks show at start
 	turn        time.Duration
+	months      int // of a turn; 0: turn says how long it is
 	members     []catalog.Crew
 	from, until time.Time
 	windows     [7][]catalog.Window // by the day on which they begin
@@ -32,7 +33,7 @@ type layer struct {
 }
 
 func newLayer(s *catalog.Schedule, la catalog.Layer, simple bool) (layer, error) {
-	l := layer{name: la.Name, turn: la.Turn.D(), members: la.Members, from: past, until: future, early: simple}
+	l := layer{name: la.Name, turn: la.Turn.D(), months: la.Turn.Months, members: la.Members, from: past, until: future, early: simple}
 	var err error
 	if l.loc, err = s.Zone(la.TimeZone); err != nil {
 		return l, err
@@ -43,10 +44,10 @@ func newLayer(s *catalog.Schedule, la catalog.Layer, simple bool) (layer, error)
 	if l.wall, err = la.Start.Wall(l.loc); err != nil {
 		return l, err
 	}
-	if l.turn <= 0 || len(la.Members) == 0 || slices.ContainsFunc(la.Members, func(c catalog.Crew) bool { return len(c) == 0 }) {
+	if l.turn <= 0 && l.months <= 0 || len(la.Members) == 0 || slices.ContainsFunc(la.Members, func(c catalog.Crew) bool { return len(c) == 0 }) {
 		return l, fmt.Errorf("layer %q needs a start, a turn and members", la.Name)
 	}
-	if l.turn%day == 0 {
+	if l.byDate() {
 		l.start = catalog.Resolve(l.wall, l.loc)
 	}
 	if !simple {
@@ -158,9 +159,17 @@ func (l *layer) turnAt(t time.Time, z clocks) piece {
 	if l.early && t.Before(l.start) {
 		return piece{l.members[0], past, l.start}
 	}
-	n := floor(int64(t.Sub(l.start)), int64(l.turn))
-	if l.turn%day == 0 {
+	n := int64(0)
+	switch {
+	case l.months > 0:
+		wall := z.wall(t)
+		n = floor(int64(wall.Year()-l.wall.Year())*12+int64(wall.Month()-l.wall.Month()), int64(l.months))
+	case l.byDate():
 		n = floor(int64(z.wall(t).Sub(l.wall)), int64(l.turn))
+	default:
+		n = floor(int64(t.Sub(l.start)), int64(l.turn))
+	}
+	if l.byDate() {
 		for l.turnStart(n, z).After(t) {
 			n--
 		}
@@ -171,11 +180,24 @@ func (l *layer) turnAt(t time.Time, z clocks) piece {
 	return piece{l.members[n-int64(len(l.members))*floor(n, int64(len(l.members)))], l.turnStart(n, z), l.turnStart(n+1, z)}
 }
 
+// byDate reports whether turns begin at a local time of a date rather than after elapsed time.
+func (l *layer) byDate() bool { return l.months > 0 || l.turn%day == 0 }
+
 func (l *layer) turnStart(n int64, z clocks) time.Time {
-	if l.turn%day != 0 {
+	if l.months > 0 {
+		return z.resolve(inMonth(l.wall, int(n)*l.months))
+	}
+	if !l.byDate() {
 		return l.start.Add(time.Duration(n) * l.turn)
 	}
 	return z.resolve(l.wall.AddDate(0, 0, int(n*int64(l.turn/day))))
+}
+
+// inMonth returns the same day and time so many months later, or the last day of a month that has no such day.
+func inMonth(wall time.Time, months int) time.Time {
+	first := wall.AddDate(0, months, 1-wall.Day())
+	last := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(wall.Day(), last)-1)
 }
 
 // window returns the window that holds t, or, when there is none, the pause between two of them that does. It looks only

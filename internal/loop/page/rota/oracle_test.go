@@ -133,6 +133,9 @@ func (o *oracle) layer(la catalog.Layer, t time.Time) []string {
 	if t.Before(start) && simple {
 		return unique(la.Members[0])
 	}
+	if la.Turn.Months > 0 {
+		return o.monthly(la, zone, wall, t)
+	}
 	turn := la.Turn.D()
 	guess := int(t.Sub(start) / turn)
 	for n := guess - 3; n <= guess+3; n++ {
@@ -145,6 +148,31 @@ func (o *oracle) layer(la catalog.Layer, t time.Time) []string {
 		}
 	}
 	panic("no turn holds " + t.String())
+}
+
+// monthly tries every month around t: its day is that of the start, or the last that the month has.
+func (o *oracle) monthly(la catalog.Layer, zone string, wall, t time.Time) []string {
+	begins := func(n int) time.Time {
+		y, m := wall.Year(), int(wall.Month())-1+n*la.Turn.Months
+		for ; m < 0; m += 12 {
+			y--
+		}
+		for ; m > 11; m -= 12 {
+			y++
+		}
+		days := []int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[m]
+		if m == 1 && (y%4 == 0 && y%100 != 0 || y%400 == 0) {
+			days = 29
+		}
+		return o.when(zone, time.Date(y, time.Month(m+1), min(wall.Day(), days), wall.Hour(), wall.Minute(), wall.Second(), 0, time.UTC))
+	}
+	guess := int(t.Sub(wall)/(24*time.Hour)) / 30 / la.Turn.Months
+	for n := guess - 8; n <= guess+8; n++ {
+		if !t.Before(begins(n)) && t.Before(begins(n+1)) {
+			return unique(la.Members[((n%len(la.Members))+len(la.Members))%len(la.Members)])
+		}
+	}
+	panic("no month holds " + t.String())
 }
 
 // inside tries each date around t.

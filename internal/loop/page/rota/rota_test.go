@@ -12,7 +12,7 @@ import (
 )
 
 func weekly(zone, start string, turn time.Duration, members ...string) *catalog.Schedule {
-	return &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: zone, Start: catalog.Time(start), Turn: catalog.Duration(turn), Members: catalog.Crews(members...)}
+	return &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: zone, Start: catalog.Time(start), Turn: catalog.Every(turn), Members: catalog.Crews(members...)}
 }
 
 func in(t testing.TB, zone, s string) time.Time {
@@ -156,8 +156,8 @@ func want(t *testing.T, got []Shift, want ...string) {
 
 func TestLaterLayerStandsWhereItHasSomebody(t *testing.T) {
 	s := &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: "Europe/Berlin", Layers: []catalog.Layer{
-		{Name: "nights", Start: "2026-01-05T09:00", Turn: catalog.Duration(week), Members: catalog.Crews("ana", "ben")},
-		{Name: "office", Start: "2026-01-05T09:00", Turn: catalog.Duration(day), Members: []catalog.Crew{{"cem", "dora"}, {"eva"}},
+		{Name: "nights", Start: "2026-01-05T09:00", Turn: catalog.Every(week), Members: catalog.Crews("ana", "ben")},
+		{Name: "office", Start: "2026-01-05T09:00", Turn: catalog.Every(day), Members: []catalog.Crew{{"cem", "dora"}, {"eva"}},
 			Restrictions: []catalog.Restriction{{Days: []catalog.Weekday{"mon", "tue", "wed", "thu", "Friday"}, From: "09:00", To: "17:00"}}},
 	}}
 	want(t, rota(t, s).Between(in(t, "Europe/Berlin", "2026-01-08T10:00:00"), in(t, "Europe/Berlin", "2026-01-12T18:00:00")),
@@ -167,8 +167,8 @@ func TestLaterLayerStandsWhereItHasSomebody(t *testing.T) {
 
 func TestLayerIsThereFromItsFromUntilItsUntil(t *testing.T) {
 	s := &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: "UTC", Layers: []catalog.Layer{
-		{Name: "a", Start: "2026-01-10", From: "2026-01-03", Until: "2026-01-06", Turn: catalog.Duration(2 * day), Members: catalog.Crews("ana", "ben", "cem")},
-		{Name: "b", Start: "2026-01-08", Turn: catalog.Duration(day), Members: catalog.Crews("dora")},
+		{Name: "a", Start: "2026-01-10", From: "2026-01-03", Until: "2026-01-06", Turn: catalog.Every(2 * day), Members: catalog.Crews("ana", "ben", "cem")},
+		{Name: "b", Start: "2026-01-08", Turn: catalog.Every(day), Members: catalog.Crews("dora")},
 	}}
 	want(t, rota(t, s).Between(in(t, "UTC", "2026-01-01T00:00:00"), in(t, "UTC", "2026-01-09T00:00:00")),
 		"nobody - 03T00:00", "cem 03T00:00 04T00:00 a", "ana 04T00:00 06T00:00 a", "nobody 06T00:00 08T00:00", "dora 08T00:00 09T00:00 b")
@@ -182,7 +182,7 @@ func TestRestrictions(t *testing.T) {
 	f := func(r catalog.Restriction, lines ...string) {
 		t.Helper()
 		s := &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: "Europe/Berlin", Layers: []catalog.Layer{
-			{Start: "2026-03-02T00:00", Turn: catalog.Duration(7 * day), Members: catalog.Crews("ana"), Restrictions: []catalog.Restriction{r}}}}
+			{Start: "2026-03-02T00:00", Turn: catalog.Every(7 * day), Members: catalog.Crews("ana"), Restrictions: []catalog.Restriction{r}}}}
 		want(t, rota(t, s).Between(in(t, "Europe/Berlin", "2026-03-28T00:00:00"), in(t, "Europe/Berlin", "2026-03-30T00:00:00")), lines...)
 	}
 	// 28 March 2026 is a Saturday; on Sunday clocks go from 02:00 to 03:00.
@@ -199,11 +199,11 @@ func TestRestrictions(t *testing.T) {
 // Three regions, each with its own hours, zone and people, and somebody for what is left over.
 func TestFollowTheSun(t *testing.T) {
 	region := func(name, zone string, people ...string) catalog.Layer {
-		return catalog.Layer{Name: name, TimeZone: zone, Start: "2026-01-05T08:00", Turn: catalog.Duration(week), Members: catalog.Crews(people...),
+		return catalog.Layer{Name: name, TimeZone: zone, Start: "2026-01-05T08:00", Turn: catalog.Every(week), Members: catalog.Crews(people...),
 			Restrictions: []catalog.Restriction{{Days: []catalog.Weekday{"mon", "tue", "wed", "thu", "fri"}, From: "08:00", To: "16:00"}}}
 	}
 	s := &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: "UTC", Layers: []catalog.Layer{
-		{Name: "everywhere", Start: "2026-01-05T00:00", Turn: catalog.Duration(day), Members: catalog.Crews("gus")},
+		{Name: "everywhere", Start: "2026-01-05T00:00", Turn: catalog.Every(day), Members: catalog.Crews("gus")},
 		region("apac", "Australia/Sydney", "ann"), region("emea", "Europe/Berlin", "eli"), region("amer", "America/New_York", "amy"),
 	}}
 	want(t, rota(t, s).Between(in(t, "UTC", "2026-01-08T00:00:00"), in(t, "UTC", "2026-01-09T00:00:00")),
@@ -310,7 +310,7 @@ func TestScheduleThatCannotBeReadSaysSo(t *testing.T) {
 		func(l *catalog.Layer) { l.TimeZone = "Mars/Olympus" }, func(l *catalog.Layer) { l.From = "soon" }, func(l *catalog.Layer) { l.Until = "soon" },
 		func(l *catalog.Layer) { l.Restrictions = []catalog.Restriction{{From: "09:00"}} },
 	} {
-		l := catalog.Layer{Start: "2026-01-05", Turn: catalog.Duration(week), Members: catalog.Crews("ana")}
+		l := catalog.Layer{Start: "2026-01-05", Turn: catalog.Every(week), Members: catalog.Crews("ana")}
 		change(&l)
 		f(&catalog.Schedule{TimeZone: "UTC", Layers: []catalog.Layer{l}})
 	}
@@ -361,8 +361,8 @@ func TestNextStints(t *testing.T) {
 
 func TestTracksSayWhatEachLayerSaysAlone(t *testing.T) {
 	s := &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: "UTC", Layers: []catalog.Layer{
-		{Name: "low", Start: "2026-01-05", Turn: catalog.Duration(day), Members: catalog.Crews("ana", "ben")},
-		{Name: "high", TimeZone: "Asia/Tokyo", Start: "2026-01-05", Turn: catalog.Duration(week), Members: catalog.Crews("cem"), Restrictions: []catalog.Restriction{{From: "09:00", To: "17:00"}}},
+		{Name: "low", Start: "2026-01-05", Turn: catalog.Every(day), Members: catalog.Crews("ana", "ben")},
+		{Name: "high", TimeZone: "Asia/Tokyo", Start: "2026-01-05", Turn: catalog.Every(week), Members: catalog.Crews("cem"), Restrictions: []catalog.Restriction{{From: "09:00", To: "17:00"}}},
 	}}
 	got := rota(t, s, made("o", "2026-01-05T00:00", "2026-01-07T00:00", 1, "dora")).Tracks(in(t, "UTC", "2026-01-05T00:00:00"), in(t, "UTC", "2026-01-07T00:00:00"))
 	if len(got) != 2 || got[0].Name != "low" || got[1].Zone != "Asia/Tokyo" {
@@ -405,7 +405,7 @@ func BenchmarkWhoIsOnCall1000Schedules(b *testing.B) {
 	zones := []string{"Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Tokyo"}
 	load(b, func(i int) *catalog.Schedule {
 		la := func(n int, rs ...catalog.Restriction) catalog.Layer {
-			return catalog.Layer{Name: fmt.Sprint(n), TimeZone: zones[(i+n)%4], Start: "2024-01-01T09:00", Turn: catalog.Duration(week), Members: catalog.Crews("ana", "ben", "cem"), Restrictions: rs}
+			return catalog.Layer{Name: fmt.Sprint(n), TimeZone: zones[(i+n)%4], Start: "2024-01-01T09:00", Turn: catalog.Every(week), Members: catalog.Crews("ana", "ben", "cem"), Restrictions: rs}
 		}
 		work := catalog.Restriction{Days: []catalog.Weekday{"mon", "tue", "wed", "thu", "fri"}, From: "09:00", To: "17:00"}
 		return &catalog.Schedule{Layers: []catalog.Layer{la(0), la(1, catalog.Restriction{From: "fri 17:00", To: "mon 09:00"}), la(2, work)},
@@ -415,7 +415,7 @@ func BenchmarkWhoIsOnCall1000Schedules(b *testing.B) {
 
 func BenchmarkWhoIsOnCall1000SimpleSchedules(b *testing.B) {
 	load(b, func(int) *catalog.Schedule {
-		return &catalog.Schedule{Start: "2024-01-01T09:00", Turn: catalog.Duration(week), Members: catalog.Crews("ana", "ben", "cem")}
+		return &catalog.Schedule{Start: "2024-01-01T09:00", Turn: catalog.Every(week), Members: catalog.Crews("ana", "ben", "cem")}
 	})
 }
 

@@ -55,7 +55,7 @@ func TestTurnsOfOnePersonAndPausesOverNightAreNotSpokenOf(t *testing.T) {
 	if got := told(t, func(time.Time) *Rota { return r }, day, in(t, "UTC", "2026-01-06T00:00:00"), in(t, "UTC", "2026-01-21T00:00:00")); len(got) > 0 {
 		t.Errorf("%q", got)
 	}
-	office := rota(t, &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: "UTC", Layers: []catalog.Layer{{Name: "office", Start: "2026-01-05T09:00", Turn: catalog.Duration(week), Members: catalog.Crews("ana", "ben"),
+	office := rota(t, &catalog.Schedule{Meta: catalog.Meta{Name: "s"}, TimeZone: "UTC", Layers: []catalog.Layer{{Name: "office", Start: "2026-01-05T09:00", Turn: catalog.Every(week), Members: catalog.Crews("ana", "ben"),
 		Restrictions: []catalog.Restriction{{Days: []catalog.Weekday{"mon", "tue", "wed", "thu", "fri"}, From: "09:00", To: "17:00"}}}}})
 	got := told(t, func(time.Time) *Rota { return office }, day, in(t, "UTC", "2026-01-05T12:00:00"), in(t, "UTC", "2026-01-17T00:00:00"))
 	want := []string{"09T17:00 ana over", "11T09:00 ben soon", "12T09:00 ben now", "16T17:00 ben over"}

@@ -99,7 +99,10 @@ func anySchedule(rng *rand.Rand, zone string, around time.Time) (*catalog.Schedu
 	days := []catalog.Weekday{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 	people := []string{"a", "b", "c", "d", "e"}
 	layer := func(i int) catalog.Layer {
-		la := catalog.Layer{Name: fmt.Sprintf("layer%d", i), Start: near(60), From: near(400), Turn: catalog.Duration(pick(rng, time.Hour, 8*time.Hour, 12*time.Hour, 25*time.Hour, day, day, 2*day, 7*day, 7*day, 14*day, 604800*time.Second, 90*time.Minute))}
+		la := catalog.Layer{Name: fmt.Sprintf("layer%d", i), Start: near(60), From: near(400), Turn: catalog.Every(pick(rng, time.Hour, 8*time.Hour, 12*time.Hour, 25*time.Hour, day, day, 2*day, 7*day, 7*day, 14*day, 604800*time.Second, 90*time.Minute))}
+		if rng.IntN(4) == 0 {
+			la.Turn = catalog.Turn{Months: pick(rng, 1, 1, 2, 3)}
+		}
 		for range 1 + rng.IntN(4) {
 			c := catalog.Crew{pick(rng, people...)}
 			if rng.IntN(3) == 0 {
@@ -257,7 +260,7 @@ func TestRoundTheClockHasNoGapInAnyZone(t *testing.T) {
 			return err
 		}
 		third := func(name string, from, to catalog.Clock) catalog.Layer {
-			return catalog.Layer{Name: name, Start: "2018-01-01T02:30", Turn: catalog.Duration(7 * day), Members: catalog.Crews(name+"1", name+"2"), Restrictions: []catalog.Restriction{{From: from, To: to}}}
+			return catalog.Layer{Name: name, Start: "2018-01-01T02:30", Turn: catalog.Every(7 * day), Members: catalog.Crews(name+"1", name+"2"), Restrictions: []catalog.Restriction{{From: from, To: to}}}
 		}
 		thirds, err := New(&catalog.Schedule{Meta: catalog.Meta{Name: "thirds"}, TimeZone: zone, Layers: []catalog.Layer{
 			third("early", "02:30", "10:15"), third("late", "10:15", "18:00"), third("night", "18:00", "02:30")}}, nil)

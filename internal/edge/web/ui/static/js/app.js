@@ -35,6 +35,9 @@ live.start();
 if (document.querySelector("[data-chart]")) {
   import("./chart.js").then((m) => m.start());
 }
+if (document.querySelector("[data-drag]")) {
+  import("./drag.js").then((m) => m.start());
+}
 if (document.querySelector("[data-map]")) {
   import("./map.js").then((m) => m.start());
 }
