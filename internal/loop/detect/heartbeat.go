@@ -27,6 +27,9 @@ type Heartbeat struct {
 	Late     bool          `json:"late,omitempty"` // its alert fires
 }
 
+// beats is what the alerts of heartbeats have as their integration.
+const beats = "heartbeats"
+
 // DueAt returns when the heartbeat is too late.
 func (h Heartbeat) DueAt() time.Time {
 	from := h.Since
@@ -52,7 +55,7 @@ func (h Heartbeat) alert(over time.Time) Incoming {
 		last = "was last heard of at " + h.LastPing.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	in := Incoming{
-		Source: "heartbeat", Integration: "heartbeats", Key: h.Name, Title: "heartbeat " + h.Name + " stays away", Severity: h.Severity,
+		Source: "heartbeat", Integration: beats, Key: h.Name, Title: "heartbeat " + h.Name + " stays away", Severity: h.Severity,
 		Labels:      map[string]string{"alertname": "HeartbeatMissing", "heartbeat": h.Name},
 		Annotations: map[string]string{"description": fmt.Sprintf("%s %s; it is expected every %s, and %s later at the most", h.Name, last, catalog.Duration(h.Interval), catalog.Duration(h.Grace))},
 		StartsAt:    h.DueAt(), EndsAt: over,
@@ -226,7 +229,7 @@ func (s *Service) calmBeat(ctx context.Context, tx Tx, h Heartbeat, why string, 
 	if err := tx.Cancel(ctx, jobBeat, h.Name); err != nil || !h.Late {
 		return err
 	}
-	as, err := tx.FiringOf(ctx, []string{Identity("heartbeats", h.Name)})
+	as, err := tx.FiringOf(ctx, []string{Identity(beats, h.Name)})
 	if err != nil {
 		return err
 	}
