@@ -46,7 +46,8 @@ func (a *App) buildPhases(context.Context) error {
 	}
 	a.channels = a.buildChannels()
 	p := &a.phases
-	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log})
+	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log,
+		Formats: a.formats(), Tokens: a.senders})
 	p.page = page.New(page.Config{Store: a.db.Page(), Alert: p.detect.Alert, Events: a.db.Events, Catalog: a.Catalog, Channels: a.channels, BaseURL: a.BaseURL, Key: a.subkey("acknowledge"), Now: o.Now, Log: o.Log})
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{

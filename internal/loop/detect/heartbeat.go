@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/catalog"
 )
@@ -95,6 +96,20 @@ func (s *Service) Ping(ctx context.Context, name string, now time.Time) (h Heart
 		return s.say(ctx, tx, h.alert(now), now)
 	})
 	return h, err
+}
+
+// PingBy records a sign of life that a person gives instead of the job; when that ends an alert, it is said who did.
+func (s *Service) PingBy(ctx context.Context, name, by string, now time.Time) (Heartbeat, error) {
+	h, err := s.HeartbeatOf(ctx, name)
+	if err != nil {
+		return h, err
+	}
+	if h.Late && IsPerson(by) {
+		if _, err := s.Note(ctx, beats, name, "pinged by hand", by, now); err != nil && !errs.Is(err, errs.NotFound) {
+			return h, err
+		}
+	}
+	return s.Ping(ctx, name, now)
 }
 
 // expect saves a heartbeat and sets its timer.
@@ -262,6 +277,15 @@ func (s *Service) MakeHeartbeat(ctx context.Context, h Heartbeat, by string, now
 			}
 			h.Late = false
 		}
+		text := fmt.Sprintf("%s has the heartbeat %s expected every %s", by, h.Name, catalog.Duration(h.Interval))
+		if !h.Enabled {
+			text = by + " has the heartbeat " + h.Name + " expected no more: it is off"
+		}
+		e := event.New(KindHeartbeatSet, now, by, h.Name, text, h)
+		e.Service = h.Service
+		if err := tx.Append(ctx, e); err != nil {
+			return err
+		}
 		return s.expect(ctx, tx, h)
 	})
 	return h, err
@@ -276,6 +300,11 @@ func (s *Service) DropHeartbeat(ctx context.Context, name, by string, now time.T
 		}
 		if h.Declared {
 			return errs.New(errs.Conflict, "heartbeat %s is declared in the catalog; remove it there", name)
+		}
+		e := event.New(KindHeartbeatDropped, now, by, name, by+" removed the heartbeat "+name, h)
+		e.Service = h.Service
+		if err := tx.Append(ctx, e); err != nil {
+			return err
 		}
 		return s.forget(ctx, tx, h, by+" removed it", now)
 	})

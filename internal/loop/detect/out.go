@@ -15,6 +15,9 @@ const (
 	KindNoted      = "detect.noted"      // what another system says about an alert
 	KindSilenced   = "detect.silenced"   // somebody made or changed a silence
 	KindUnsilenced = "detect.unsilenced" // somebody ended a silence
+
+	KindHeartbeatSet     = "detect.heartbeat_set"     // somebody made or changed a heartbeat
+	KindHeartbeatDropped = "detect.heartbeat_dropped" // somebody removed one
 )
 
 // Fired says that an alert began to fire. First is set for the alert that opened its group.

@@ -290,3 +290,12 @@ func (s *Service) Sender(ctx context.Context, name string) (Sender, error) {
 	}
 	return all[i], nil
 }
+
+// FormatOf returns in which format an integration sent last; webhook when it sent nothing yet.
+func (s *Service) FormatOf(ctx context.Context, integration string) (string, error) {
+	x, err := s.Sender(ctx, integration)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return "", err
+	}
+	return cmp.Or(x.Format, "webhook"), nil
+}

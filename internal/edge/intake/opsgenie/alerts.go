@@ -3,13 +3,17 @@ package opsgenie
 import (
 	"cmp"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 )
 
@@ -47,7 +51,7 @@ var actions = map[string][2]string{
 }
 
 // incoming checks an alert and returns it in our words.
-func (p *posted) incoming(integration string) (detect.Incoming, error) {
+func (p *posted) incoming(integration string, c *catalog.Catalog) (detect.Incoming, error) {
 	wrong := unprocessable{}
 	if strings.TrimSpace(p.Message) == "" {
 		wrong["message"] = "Message can not be empty."
@@ -88,20 +92,70 @@ func (p *posted) incoming(integration string) (detect.Incoming, error) {
 	if p.Description != "" {
 		in.Annotations["description"] = door.Clip(p.Description, maxDescription)
 	}
+	if in.Labels["service"] == "" && c.Services[p.Entity] != nil {
+		in.Labels["service"] = p.Entity
+	}
 	return in, door.Check(in.Key, in.Labels, in.Annotations)
 }
 
+// Format is Opsgenie's API, as clients create alerts by it.
+func Format(c func() *catalog.Catalog) detect.Format {
+	return detect.Format{Name: "opsgenie", Title: "Opsgenie's API", Path: "/v2/alerts", Sample: sample, Read: func(q detect.Sent) (detect.Read, error) {
+		var p posted
+		if err := json.Unmarshal(q.Body, &p); err != nil {
+			return detect.Read{}, errs.New(errs.Invalid, "Request body is not JSON: %s", err)
+		}
+		in, err := p.incoming(q.Integration, c())
+		if why := refused(err); why != "" {
+			return detect.Read{}, errs.New(errs.Invalid, "%s", why)
+		}
+		return detect.Read{Alerts: []detect.Incoming{in}}, err
+	}}
+}
+
+const sample = `{
+  "message": "the disk of db-1 is full",
+  "alias": "disk-db-1",
+  "description": "no space left on device",
+  "priority": "P2",
+  "entity": "payments",
+  "tags": ["env:prod"],
+  "details": {"host": "db-1"}
+}`
+
+// refused returns what the sender did wrong, or "" when it was not the sender.
+func refused(err error) string {
+	if u, ok := err.(unprocessable); ok {
+		var out []string
+		for _, name := range slices.Sorted(maps.Keys(u)) {
+			out = append(out, name+": "+u[name])
+		}
+		return strings.Join(out, "; ")
+	}
+	if errs.Is(err, errs.Invalid) {
+		return errs.Message(err)
+	}
+	return ""
+}
+
 func (s *server) create(c call) (reply, error) {
+	r, err := s.make(c)
+	if why := refused(err); err == nil {
+		c.Saw("opsgenie", c.body, 1, "")
+	} else if why != "" {
+		c.Saw("opsgenie", c.body, 0, why)
+	}
+	return r, err
+}
+
+func (s *server) make(c call) (reply, error) {
 	var p posted
 	if err := c.read(&p); err != nil {
 		return reply{}, err
 	}
-	in, err := p.incoming(c.Integration)
+	in, err := p.incoming(c.Integration, s.Catalog())
 	if err != nil {
 		return reply{}, err
-	}
-	if in.Labels["service"] == "" && s.Catalog().Services[p.Entity] != nil {
-		in.Labels["service"] = p.Entity
 	}
 	rs, err := s.Detect.Receive(c.Context(), []detect.Incoming{in}, c.now)
 	if err != nil {

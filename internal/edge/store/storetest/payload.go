@@ -17,7 +17,10 @@ var payloadTests = []exercise{
 		}
 		list := func(integration string) (out []detect.Payload) {
 			w.Helper()
-			w.view(func(ctx context.Context, tx *store.Tx) (err error) { out, err = tx.Payloads(ctx, integration); return err })
+			w.view(func(ctx context.Context, tx *store.Tx) (err error) {
+				out, err = tx.Payloads(ctx, integration)
+				return err
+			})
 			return out
 		}
 		var taken []detect.Payload

@@ -66,6 +66,10 @@ func (s *server) routes(mux *http.ServeMux) {
 
 	get("/alerts", s.alertsPage)
 	get("/alerts/{id}", s.alertPage)
+	get("/integrations", s.integrationsPage)
+	mux.HandleFunc("POST /integrations", s.signedIn(s.show(s.addIntegration)))
+	get("/integrations/{name}", s.integrationPage)
+	mux.HandleFunc("POST /integrations/{name}/try", s.signedIn(s.show(s.tryPayload)))
 	get("/silences", s.silencesPage)
 	do("/silences", s.doSilence)
 	do("/silences/{id}/end", s.doUnsilence)

@@ -31,6 +31,8 @@ func here(path, item string) bool {
 		return path == "/"
 	case item == "/oncall" && (strings.HasPrefix(path, "/pages/") || strings.HasPrefix(path, "/people/")):
 		return true
+	case item == "/alerts" && (strings.HasPrefix(path, "/silences") || strings.HasPrefix(path, "/integrations") || strings.HasPrefix(path, "/heartbeats")):
+		return true
 	case item == "/runbooks" && strings.HasPrefix(path, "/runs/"):
 		return true
 	}
