@@ -66,6 +66,12 @@ func (s *server) routes(mux *http.ServeMux) {
 
 	get("/alerts", s.alertsPage)
 	get("/alerts/{id}", s.alertPage)
+	get("/heartbeats", s.heartbeatsPage)
+	do("/heartbeats", s.doMakeHeartbeat)
+	get("/heartbeats/{name}", s.heartbeatPage)
+	do("/heartbeats/{name}/ping", s.doPingHeartbeat)
+	do("/heartbeats/{name}/drop", s.doDropHeartbeat)
+	mux.HandleFunc("POST /heartbeats/{name}/address", s.signedIn(s.show(s.heartbeatAddress)))
 	get("/integrations", s.integrationsPage)
 	mux.HandleFunc("POST /integrations", s.signedIn(s.show(s.addIntegration)))
 	get("/integrations/{name}", s.integrationPage)
