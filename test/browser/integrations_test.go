@@ -97,7 +97,7 @@ func TestHeartbeatStaysAwayAndComesBack(t *testing.T) {
 	b.take(looks[0])
 	b.open("/heartbeats/night%20backup")
 	b.wait("its alert and the miss", `document.querySelector("#heartbeat .room-bar a[href^='/alerts/']") && document.querySelector("[aria-labelledby=misses-title]").textContent.includes("until now")`)
-	b.do(chromedp.Submit("form[action$='/ping']"))
+	b.do(chromedp.Click("form[action$='/ping'] button"))
 	w.until("it is alive", func() bool {
 		h, err := w.detect.HeartbeatOf(w.ctx, "night backup")
 		w.must(err)

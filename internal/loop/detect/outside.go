@@ -194,7 +194,7 @@ func inhibits(a Alert, c *catalog.Catalog) bool {
 func mutedBy(a Alert, silences []Silence, sources []Alert, c *catalog.Catalog, now time.Time) []string {
 	var out []string
 	for _, s := range silences {
-		if s.Active(now) && s.Mutes(a.Labels) {
+		if s.Active(now) && s.Mutes(a) {
 			out = append(out, s.String())
 		}
 	}
