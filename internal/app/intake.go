@@ -13,6 +13,7 @@ import (
 	"nightkeeper/internal/edge/intake/pagerduty"
 	"nightkeeper/internal/edge/intake/webhook"
 	"nightkeeper/internal/kit/door"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/detect"
 )
 
@@ -32,7 +33,10 @@ func (a *App) intake() map[string]http.Handler {
 	for _, path := range pagerduty.Paths {
 		out[path] = duty
 	}
-	genie := opsgenie.New(opsgenie.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log})
+	genie := opsgenie.New(opsgenie.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log,
+		Notes: func(ctx context.Context, id detect.AlertID) ([]event.Event, error) {
+			return a.db.Events(ctx, event.Query{Subject: string(id), Kinds: []string{detect.KindNoted}, Limit: 1000})
+		}})
 	for _, path := range opsgenie.Paths {
 		out[path] = genie
 	}

@@ -47,7 +47,9 @@ func requestID(action string, a detect.AlertID) string { return action + "-" + s
 // actions by the first part of a request's id: its name, and what is said when it is done.
 var actions = map[string][2]string{
 	"create": {"Create", "Created alert"}, "close": {"Close", "Closed alert"}, "ack": {"Acknowledge", "Acknowledged alert"},
-	"note": {"AddNote", "Added note"}, "update": {"Update", "Updated alert"},
+	"note": {"AddNote", "Added note"}, "update": {"Update", "Updated alert"}, "snooze": {"Snooze", "Snoozed alert"}, "assign": {"Assign", "Assigned alert"},
+	"escalate": {"Escalate", "Escalated alert"}, "team": {"AddTeam", "Added team"}, "responder": {"AddResponder", "Added responder"}, "tags": {"AddTags", "Added tags"},
+	"untags": {"RemoveTags", "Removed tags"}, "details": {"AddDetails", "Added details"}, "undetails": {"RemoveDetails", "Removed details"},
 }
 
 // incoming checks an alert and returns it in our words.
@@ -171,18 +173,36 @@ func (s *server) make(c call) (reply, error) {
 
 // by returns who did something: the person of the catalog that the client names, by name or address, or the integration.
 func (s *server) by(c call, user string) string {
+	if name := s.personOf(user); name != "" {
+		return name
+	}
+	return detect.ActorOf(c.Integration)
+}
+
+// personOf returns the person of a name or an address, or "".
+func (s *server) personOf(user string) string {
 	people := s.Catalog().People
 	if people[user] != nil {
 		return user
 	}
-	for name, p := range people {
-		for _, x := range p.Contacts {
+	for _, name := range slices.Sorted(maps.Keys(people)) {
+		for _, x := range people[name].Contacts {
 			if user != "" && x.Address == user {
 				return name
 			}
 		}
 	}
-	return detect.ActorOf(c.Integration)
+	return ""
+}
+
+// checkLabels refuses labels that an alert cannot have besides its own.
+func checkLabels(a detect.Alert, set map[string]string) error {
+	all := maps.Clone(a.Labels)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, set)
+	return door.Check(a.Key, all, a.Annotations)
 }
 
 // mostLooked bounds how many alerts are looked at for one that is over.
@@ -200,25 +220,30 @@ func (s *server) find(c call) (detect.Alert, error) {
 		}
 		return a, err
 	case "alias":
-	default:
-		return detect.Alert{}, errs.New(errs.Invalid, "identifierType %.40q is not known here; use id or alias", by)
-	}
-	a, err := s.Detect.FiringOf(c.Context(), c.Integration, want)
-	if !errs.Is(err, errs.NotFound) {
-		return a, err
-	}
-	looked, found := 0, false
-	err = s.each(c, detect.Filter{}, func(x detect.Alert) bool {
-		if found = x.Key == want; found {
-			a = x
+		a, err := s.Detect.FiringOf(c.Context(), c.Integration, want)
+		if !errs.Is(err, errs.NotFound) {
+			return a, err
 		}
-		looked++
-		return !found && looked < mostLooked
-	})
-	if err == nil && !found {
-		err = missing
+	case "tiny":
+	default:
+		return detect.Alert{}, errs.New(errs.Invalid, "identifierType %.40q is not known here; use id, alias or tiny", by)
 	}
-	return a, err
+	// What fires is meant before what is over.
+	for _, state := range []detect.State{detect.Firing, ""} {
+		var a detect.Alert
+		looked, found := 0, false
+		err := s.each(c, detect.Filter{State: state}, func(x detect.Alert) bool {
+			if found = x.Key == want && by == "alias" || by == "tiny" && tinyOf(x.ID) == want; found {
+				a = x
+			}
+			looked++
+			return !found && looked < mostLooked
+		})
+		if err != nil || found {
+			return a, err
+		}
+	}
+	return detect.Alert{}, missing
 }
 
 // each calls fn with the alerts of the integration that a filter selects, the newest first, until it returns false.
@@ -239,12 +264,6 @@ func (s *server) each(c call, f detect.Filter, fn func(detect.Alert) bool) error
 			return nil
 		}
 	}
-}
-
-// done is what clients send with an action.
-type done struct {
-	User string `json:"user"`
-	Note string `json:"note"`
 }
 
 // change does something to the alert that an address names. Opsgenie accepts a request about an alert that is not there, and
