@@ -33,6 +33,9 @@ func (i *Integration) Check() string {
 	return ""
 }
 
+// IsName reports whether a document of the catalog may have a name.
+func IsName(name string) bool { return validName.MatchString(name) }
+
 // Document writes the Integration as the catalog has it, without what is not given.
 func (i *Integration) Document() (string, error) {
 	var spec yaml.MapSlice

@@ -60,13 +60,16 @@ func (s *Service) Try(ctx context.Context, format string, in Sent) (Trial, error
 		if out.YAML, err = mapping.Document(); err != nil {
 			return out, err
 		}
+		if !catalog.IsName(in.Integration) {
+			out.Note = "the catalog takes no document of this name: to declare an Integration, make a token whose name has lower-case letters, digits, dashes and dots only"
+		}
 		if why := mapping.Check(); why != "" {
 			out.Problem = why
 			return out, nil
 		}
 	}
 	r, err := f.Read(in)
-	out.Fields, out.Paths, out.Note = r.Fields, r.Paths, r.Note
+	out.Fields, out.Paths, out.Note = r.Fields, r.Paths, cmp.Or(r.Note, out.Note)
 	if err != nil {
 		out.Problem = errs.Message(err)
 		return out, nil

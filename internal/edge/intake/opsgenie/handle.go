@@ -173,15 +173,19 @@ func (s *server) addTags(c call) (reply, error) {
 func (s *server) removeTags(c call) (reply, error) {
 	q := c.r.URL.Query()
 	return s.change(c, "untags", func(a detect.Alert, d done) error {
-		gone, words := splitTags(strings.Split(q.Get("tags"), ","))
-		if len(gone)+len(words) == 0 {
-			return unprocessable{"tags": "Tags can not be empty."}
-		}
-		var drop []string
-		for name, value := range gone {
-			if a.Labels[name] == value {
-				drop = append(drop, name)
+		var drop, words []string
+		for tag := range strings.SplitSeq(q.Get("tags"), ",") {
+			if tag = strings.TrimSpace(tag); tag == "" {
+				continue
 			}
+			if name, value, ok := strings.Cut(tag, ":"); ok && value != "" && a.Labels[name] == value {
+				drop = append(drop, name)
+			} else {
+				words = append(words, tag)
+			}
+		}
+		if len(drop)+len(words) == 0 {
+			return unprocessable{"tags": "Tags can not be empty."}
 		}
 		set := map[string]string{}
 		if len(words) > 0 {
@@ -191,7 +195,6 @@ func (s *server) removeTags(c call) (reply, error) {
 				drop = append(drop, "tags")
 			}
 		}
-		slices.Sort(drop)
 		return s.relabel(c, a, set, drop, q.Get("user"))
 	})
 }

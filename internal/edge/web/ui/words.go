@@ -176,8 +176,10 @@ func factSign(kind string) string {
 		return "ok"
 	case respond.KindNamed:
 		return "cause"
-	case respond.KindNoted, remediate.KindNoted:
+	case respond.KindNoted, remediate.KindNoted, detect.KindNoted, detect.KindHeartbeatSet, detect.KindHeartbeatDropped:
 		return "note"
+	case detect.KindCalled:
+		return "page"
 	case respond.KindCommander:
 		return "flag"
 	case page.KindAcked:
