@@ -3,31 +3,62 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
+	"nightkeeper/internal/edge/auth"
 	"nightkeeper/internal/edge/intake/alertmanager"
 	"nightkeeper/internal/edge/intake/heartbeat"
 	"nightkeeper/internal/edge/intake/opsgenie"
 	"nightkeeper/internal/edge/intake/pagerduty"
 	"nightkeeper/internal/edge/intake/webhook"
 	"nightkeeper/internal/kit/door"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/detect"
 )
 
 // intake returns what takes alerts of other systems in, by the path that it is mounted under.
 func (a *App) intake() map[string]http.Handler {
-	d := door.New(door.Config{Who: a.integration, Now: a.opts.Now})
 	p, now, log := a.phases, a.opts.Now, a.opts.Log
-	hooks := webhook.New(webhook.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log})
+	d := door.New(door.Config{Who: a.integration, Now: now, Saw: func(x door.Seen) {
+		p.detect.Saw(detect.Payload{Integration: x.Integration, Format: x.Format, At: now(), Body: string(x.Body), Alerts: x.Alerts, Refused: x.Refused})
+	}})
+	hooks := webhook.New(webhook.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Ask: a.ask, Now: now, Log: log})
 	out := map[string]http.Handler{
 		heartbeat.Prefix: heartbeat.New(heartbeat.Config{Door: d, Detect: p.detect, Now: now, Log: log}),
 		webhook.Prefix:   hooks, webhook.OnCall: hooks,
-		pagerduty.Prefix:    pagerduty.New(pagerduty.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Deploy: a.recordDeploy, Now: now, Log: log}),
 		alertmanager.Prefix: alertmanager.New(alertmanager.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Ready: a.ready, Now: now, Log: log, Version: a.opts.Version}),
 	}
-	genie := opsgenie.New(opsgenie.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log})
+	duty := pagerduty.New(pagerduty.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Deploy: a.recordDeploy, Now: now, Log: log})
+	for _, path := range pagerduty.Paths {
+		out[path] = duty
+	}
+	genie := opsgenie.New(opsgenie.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log,
+		Notes: func(ctx context.Context, id detect.AlertID) ([]event.Event, error) {
+			return a.db.Events(ctx, event.Query{Subject: string(id), Kinds: []string{detect.KindNoted}, Limit: 1000})
+		}})
 	for _, path := range opsgenie.Paths {
 		out[path] = genie
 	}
 	return out
+}
+
+// formats are all in which alerts of other systems are taken.
+func (a *App) formats() []detect.Format {
+	out := append(webhook.Formats(), alertmanager.Format())
+	out = append(out, pagerduty.Formats(a.Catalog)...)
+	return append(out, opsgenie.Format(a.Catalog))
+}
+
+// senders returns the tokens that let alerts in.
+func (a *App) senders(ctx context.Context) (out []detect.Token, err error) {
+	ts, err := a.auth.Tokens(ctx)
+	for _, t := range ts {
+		if slices.Contains(strings.Fields(t.Scope), auth.Intake) {
+			out = append(out, detect.Token{Name: t.Name, Made: t.Created, Used: t.Used})
+		}
+	}
+	return out, err
 }
 
 // integration says who sends with a token: the name of the token is the name of the integration.

@@ -51,6 +51,7 @@ func (a *App) loops() []life.Part {
 		a.every("alerts", tickEvery, func(ctx context.Context) error { return p.detect.Tick(ctx, now()) }),
 		a.every("heartbeats", listenEvery, func(ctx context.Context) error { return p.detect.Listen(ctx, now()) }),
 		a.every("ledgers", flushEvery, p.detect.Flush),
+		a.every("payloads", listenEvery, p.detect.KeepPayloads),
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
 		a.every("session trim", trimEvery, a.auth.Trim),
 		a.every("watchdog", tickEvery, func(ctx context.Context) error { return p.watchdog.Look(ctx, now()) }),

@@ -47,7 +47,8 @@ func (a *App) buildPhases(context.Context) error {
 	}
 	a.channels = a.buildChannels()
 	p := &a.phases
-	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log})
+	p.detect = detect.New(detect.Config{Store: a.db.Detect(), Catalog: a.Catalog, Related: a.related, At: a.graph.ServiceAt, Log: o.Log,
+		Formats: a.formats(), Tokens: a.senders})
 	p.page = page.New(page.Config{Shadow: o.Shadow, Store: a.db.Page(), Alert: p.detect.Alert,
 		Alerts: func(ctx context.Context, g detect.GroupID) ([]detect.Alert, error) {
 			return p.detect.Alerts(ctx, g, false)

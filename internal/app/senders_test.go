@@ -61,8 +61,8 @@ func TestPageForSendersIsTrue(t *testing.T) {
 			t.Errorf("%s: %d", m[0], resp.StatusCode)
 		}
 	}
-	if len(bodies) != 4 {
-		t.Errorf("the page has %d calls with bodies, want 4", len(bodies))
+	if len(bodies) != 5 {
+		t.Errorf("the page has %d calls with bodies, want 5", len(bodies))
 	}
 	datadog := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(page)
 	if got := send(t, w, "/intake/datadog/"+token, "", datadog[1]); got != 200 {

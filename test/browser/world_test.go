@@ -20,6 +20,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"nightkeeper/internal/edge/intake/webhook"
 	"nightkeeper/internal/edge/store"
 	"nightkeeper/internal/edge/web/ui"
 	"nightkeeper/internal/kit/errs"
@@ -186,7 +187,8 @@ func newWorld(t testing.TB, change ...func(c *ui.Config)) *world {
 		return graph.NewTopology(w.graph.Edges(now().Add(-15*time.Minute))).Related(a, b)
 	}
 	deploys := func(context.Context, time.Time) ([]observe.Deploy, error) { return w.deploys, nil }
-	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: cat, Related: related, At: func(a string) string { return a }, Log: log})
+	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: cat, Related: related, At: func(a string) string { return a }, Log: log,
+		Formats: webhook.Formats(), Tokens: w.accounts.senders})
 	w.page = page.New(page.Config{Store: db.Page(), Alert: w.detect.Alert, Events: db.Events, Catalog: cat, BaseURL: func() string { return "http://nightkeeper.example" }, Key: []byte("0123456789abcdef"), Now: now, Log: log})
 	w.respond = respond.New(respond.Config{Store: db.Respond(), Catalog: cat, Graph: w.graph, Telemetry: w.engine, Deploys: deploys, Now: now, Log: log})
 	w.remediate = remediate.New(remediate.Config{
@@ -576,6 +578,17 @@ func (a *accounts) Tokens(context.Context) ([]ui.TokenInfo, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.tokens), nil
+}
+
+func (a *accounts) senders(context.Context) (out []detect.Token, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, t := range a.tokens {
+		if t.Scope == "intake" {
+			out = append(out, detect.Token{Name: t.Name, Made: t.Created, Used: t.Used})
+		}
+	}
+	return out, nil
 }
 
 func (a *accounts) DropToken(_ context.Context, id string) error {

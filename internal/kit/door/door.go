@@ -33,6 +33,16 @@ type Config struct {
 	MaxBody  int64                                                    // bytes of a body after inflation; default 8 MiB
 	MaxBatch int                                                      // alerts of one request; default 10,000
 	Now      func() time.Time
+	Saw      func(Seen) // is told what came, for people to look at; it must not wait. nil: nobody is
+}
+
+// Seen is a request that was let in, and what became of it.
+type Seen struct {
+	Integration string
+	Format      string // what the sender speaks
+	Body        []byte
+	Alerts      int
+	Refused     string // why, as the sender was told; empty: it was taken
 }
 
 // Door lets requests in. It is safe for concurrent use.
@@ -140,6 +150,13 @@ func (v *Visit) Context() context.Context { return v.r.Context() }
 func (v *Visit) Leave() {
 	<-v.door.slots
 	<-v.acc.share
+}
+
+// Saw tells of a body that came with the visit, and why it was refused if it was. What is not the sender's fault is no refusal.
+func (v *Visit) Saw(format string, body []byte, alerts int, refused string) {
+	if v.door.Config.Saw != nil {
+		v.door.Config.Saw(Seen{v.Integration, format, body, alerts, refused})
+	}
 }
 
 // mostAccounts bounds the memory for names of tokens.

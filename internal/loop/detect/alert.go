@@ -71,6 +71,7 @@ type Alert struct {
 	UpdatedAt   time.Time         `json:"updated_at,omitzero"` // when its source spoke of it last
 	AckedAt     time.Time         `json:"acked_at,omitzero"`   // somebody looks at it, says its source
 	AckedBy     string            `json:"acked_by,omitempty"`
+	Owner       string            `json:"owner,omitempty"` // whom its source gave it to
 	ResolvedAt  time.Time         `json:"resolved_at,omitzero"`
 	Resolution  string            `json:"resolution,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/catalog"
 )
@@ -26,6 +27,9 @@ type Heartbeat struct {
 	LastPing time.Time     `json:"last_ping,omitzero"`
 	Late     bool          `json:"late,omitempty"` // its alert fires
 }
+
+// beats is what the alerts of heartbeats have as their integration.
+const beats = "heartbeats"
 
 // DueAt returns when the heartbeat is too late.
 func (h Heartbeat) DueAt() time.Time {
@@ -52,7 +56,7 @@ func (h Heartbeat) alert(over time.Time) Incoming {
 		last = "was last heard of at " + h.LastPing.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	in := Incoming{
-		Source: "heartbeat", Integration: "heartbeats", Key: h.Name, Title: "heartbeat " + h.Name + " stays away", Severity: h.Severity,
+		Source: "heartbeat", Integration: beats, Key: h.Name, Title: "heartbeat " + h.Name + " stays away", Severity: h.Severity,
 		Labels:      map[string]string{"alertname": "HeartbeatMissing", "heartbeat": h.Name},
 		Annotations: map[string]string{"description": fmt.Sprintf("%s %s; it is expected every %s, and %s later at the most", h.Name, last, catalog.Duration(h.Interval), catalog.Duration(h.Grace))},
 		StartsAt:    h.DueAt(), EndsAt: over,
@@ -92,6 +96,20 @@ func (s *Service) Ping(ctx context.Context, name string, now time.Time) (h Heart
 		return s.say(ctx, tx, h.alert(now), now)
 	})
 	return h, err
+}
+
+// PingBy records a sign of life that a person gives instead of the job; when that ends an alert, it is said who did.
+func (s *Service) PingBy(ctx context.Context, name, by string, now time.Time) (Heartbeat, error) {
+	h, err := s.HeartbeatOf(ctx, name)
+	if err != nil {
+		return h, err
+	}
+	if h.Late && IsPerson(by) {
+		if _, err := s.Note(ctx, beats, name, "pinged by hand", by, now); err != nil && !errs.Is(err, errs.NotFound) {
+			return h, err
+		}
+	}
+	return s.Ping(ctx, name, now)
 }
 
 // expect saves a heartbeat and sets its timer.
@@ -226,7 +244,7 @@ func (s *Service) calmBeat(ctx context.Context, tx Tx, h Heartbeat, why string, 
 	if err := tx.Cancel(ctx, jobBeat, h.Name); err != nil || !h.Late {
 		return err
 	}
-	as, err := tx.FiringOf(ctx, []string{Identity("heartbeats", h.Name)})
+	as, err := tx.FiringOf(ctx, []string{Identity(beats, h.Name)})
 	if err != nil {
 		return err
 	}
@@ -259,6 +277,15 @@ func (s *Service) MakeHeartbeat(ctx context.Context, h Heartbeat, by string, now
 			}
 			h.Late = false
 		}
+		text := fmt.Sprintf("%s has the heartbeat %s expected every %s", by, h.Name, catalog.Duration(h.Interval))
+		if !h.Enabled {
+			text = by + " has the heartbeat " + h.Name + " expected no more: it is off"
+		}
+		e := event.New(KindHeartbeatSet, now, by, h.Name, text, h)
+		e.Service = h.Service
+		if err := tx.Append(ctx, e); err != nil {
+			return err
+		}
 		return s.expect(ctx, tx, h)
 	})
 	return h, err
@@ -273,6 +300,11 @@ func (s *Service) DropHeartbeat(ctx context.Context, name, by string, now time.T
 		}
 		if h.Declared {
 			return errs.New(errs.Conflict, "heartbeat %s is declared in the catalog; remove it there", name)
+		}
+		e := event.New(KindHeartbeatDropped, now, by, name, by+" removed the heartbeat "+name, h)
+		e.Service = h.Service
+		if err := tx.Append(ctx, e); err != nil {
+			return err
 		}
 		return s.forget(ctx, tx, h, by+" removed it", now)
 	})

@@ -13,8 +13,12 @@ const (
 	KindMuted      = "detect.muted"      // alerts of which nobody is told
 	KindAcked      = "detect.acked"      // another system says that somebody looks at an alert
 	KindNoted      = "detect.noted"      // what another system says about an alert
+	KindCalled     = "detect.called"     // another system asks for somebody to be told of an alert
 	KindSilenced   = "detect.silenced"   // somebody made or changed a silence
 	KindUnsilenced = "detect.unsilenced" // somebody ended a silence
+
+	KindHeartbeatSet     = "detect.heartbeat_set"     // somebody made or changed a heartbeat
+	KindHeartbeatDropped = "detect.heartbeat_dropped" // somebody removed one
 )
 
 // Fired says that an alert began to fire. First is set for the alert that opened its group.

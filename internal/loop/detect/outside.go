@@ -204,7 +204,7 @@ func mutedBy(a Alert, silences []Silence, sources []Alert, c *catalog.Catalog, n
 	}
 	var out []string
 	for _, s := range silences {
-		if s.Active(now) && s.Mutes(a.Labels) {
+		if s.Active(now) && s.Mutes(a) {
 			out = append(out, s.String())
 		}
 	}

@@ -19,13 +19,16 @@ import (
 	"nightkeeper/internal/loop/observe/graph"
 )
 
-// Config is what a Service needs. All fields are required.
+// Config is what a Service needs. All fields but Formats and Tokens are required.
 type Config struct {
 	Store   Store
 	Catalog func() *catalog.Catalog
 	Related func(service string) []string // which others share trouble with it, by the service graph
 	At      func(address string) string   // the service that answers at an address which a client called
 	Log     *slog.Logger
+
+	Formats []Format                                   // in which other systems send alerts
+	Tokens  func(ctx context.Context) ([]Token, error) // that may send alerts
 }
 
 // Service counts events and keeps alerts. It is safe for concurrent use.
@@ -38,6 +41,7 @@ type Service struct {
 	muting   muting
 	muteMu   sync.Mutex // one look at who is muted at a time
 	index    atomic.Pointer[index]
+	payloads payloads
 }
 
 // index finds the SLOs that a span counts for.
@@ -213,7 +217,7 @@ func (s *Service) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Trim removes stored buckets that the ledgers no longer keep.
+// Trim removes stored buckets that the ledgers no longer keep, and payloads that nobody needs to see any more.
 func (s *Service) Trim(ctx context.Context, now time.Time) error {
 	return s.Store.Update(ctx, func(tx Tx) error {
 		for i, r := range slo.Resolutions {
@@ -221,7 +225,7 @@ func (s *Service) Trim(ctx context.Context, now time.Time) error {
 				return err
 			}
 		}
-		return nil
+		return tx.DropPayloads(ctx, now.Add(-payloadsFor))
 	})
 }
 

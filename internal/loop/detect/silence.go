@@ -123,8 +123,20 @@ func (s Silence) State(now time.Time) string {
 	return "pending"
 }
 
-// Mutes reports whether the silence selects an alert with these labels, without regard to time.
-func (s Silence) Mutes(l map[string]string) bool { return len(s.matchers) > 0 && holds(s.matchers, l) }
+// Mutes reports whether the silence selects an alert, without regard to time. An alert has its id as a label here, so that a
+// silence can be of it alone.
+func (s Silence) Mutes(a Alert) bool {
+	for _, m := range s.matchers {
+		v := a.Labels[m.Name]
+		if m.Name == alertLabel {
+			v = string(a.ID)
+		}
+		if !m.Matches(v) {
+			return false
+		}
+	}
+	return len(s.matchers) > 0
+}
 
 func holds(ms labels.Matchers, l map[string]string) bool {
 	for _, m := range ms {

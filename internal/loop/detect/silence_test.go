@@ -53,7 +53,7 @@ func TestSilenceMutesWhatItNamesWhileItLasts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.Mutes(map[string]string{"service": "checkout", "x": "y"}) || s.Mutes(map[string]string{"service": "cart"}) || s.Mutes(nil) {
+	if !s.Mutes(Alert{Labels: map[string]string{"service": "checkout", "x": "y"}}) || s.Mutes(Alert{Labels: map[string]string{"service": "cart"}}) || s.Mutes(Alert{}) {
 		t.Error("it mutes something else")
 	}
 	for after, want := range map[time.Duration]string{-time.Second: "pending", 0: "active", 2*time.Hour - 1: "active", 2 * time.Hour: "expired"} {

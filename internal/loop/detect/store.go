@@ -36,6 +36,8 @@ type Tx interface {
 	Expired(ctx context.Context, now time.Time, limit int) ([]Alert, error)
 	// CountFiring returns how many alerts of a group fire and are not muted: those that page, and all.
 	CountFiring(ctx context.Context, group GroupID) (pages, all int, err error)
+	// NewestAlerts returns the newest alert of every integration.
+	NewestAlerts(ctx context.Context) ([]Alert, error)
 	// FindAlerts returns alerts that a filter selects, the newest first.
 	FindAlerts(ctx context.Context, f Filter) ([]Alert, error)
 	// LastAlerts returns the newest alert of every SLO.
@@ -67,6 +69,12 @@ type Tx interface {
 	// Mark returns a time that was kept under a name; zero when none was.
 	Mark(ctx context.Context, name string) (time.Time, error)
 	SaveMark(ctx context.Context, name string, at time.Time) error
+	// SavePayload keeps a payload, and of those of its integration that were refused too, or taken too, the last MostPayloads.
+	SavePayload(ctx context.Context, p Payload) error
+	// Payloads returns those of an integration, or of all when it is empty; the newest first.
+	Payloads(ctx context.Context, integration string) ([]Payload, error)
+	// DropPayloads removes those that came before a time.
+	DropPayloads(ctx context.Context, before time.Time) error
 	// SaveBuckets writes whole counts of ledger buckets.
 	SaveBuckets(ctx context.Context, objective string, bs []slo.Bucket) error
 	// Buckets calls fn with every stored bucket.

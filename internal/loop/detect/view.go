@@ -34,7 +34,7 @@ func (s *Service) EachFiring(ctx context.Context, now time.Time, fn func(Alert, 
 			for _, a := range as {
 				var m Muters
 				for _, x := range silences {
-					if x.Active(now) && x.Mutes(a.Labels) {
+					if x.Active(now) && x.Mutes(a) {
 						m.Silences = append(m.Silences, x.ID)
 					}
 				}

@@ -56,7 +56,7 @@ func ResolveJob(r Resolve, now time.Time) job.Job {
 }
 
 // Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, an alert that
-// was acknowledged where it came from acknowledges it, and a calm group resolves it.
+// was acknowledged where it came from acknowledges it, somebody who is asked for is told, and a calm group resolves it.
 func (s *Service) Follows() event.Handlers[Tx] {
 	return event.Handlers[Tx]{
 		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
@@ -83,6 +83,13 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			}
 			_, err = s.ack(ctx, tx, p, a.By, now)
 			return err
+		},
+		detect.KindCalled: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			c, err := event.Decode[detect.Call](e)
+			if err != nil {
+				return err
+			}
+			return s.call(ctx, tx, c, e.Actor, now)
 		},
 		detect.KindGroupCalm: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			c, err := event.Decode[detect.GroupCalm](e)

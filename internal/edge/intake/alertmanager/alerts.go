@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/door"
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/detect"
 )
 
@@ -24,36 +25,69 @@ type postable struct {
 	GeneratorURL string            `json:"generatorURL"`
 }
 
+// Format is Alertmanager's API, as Prometheus sends to it.
+func Format() detect.Format {
+	return detect.Format{Name: "prometheus", Title: "Prometheus, and what speaks to an Alertmanager", Path: Prefix, Sample: sample, Read: func(q detect.Sent) (detect.Read, error) {
+		ins, wrong, err := read(q.Body, q.Integration, q.Now)
+		if err == nil && len(wrong) > 0 {
+			err = errs.New(errs.Invalid, "%s", errors.Join(wrong...))
+		}
+		var said *answer
+		if errors.As(err, &said) {
+			err = errs.New(errs.Invalid, "%s", said.message)
+		}
+		return detect.Read{Alerts: ins}, err
+	}}
+}
+
+const sample = `[
+  {
+    "labels": {"alertname": "DiskFull", "instance": "db-1", "service": "payments", "severity": "critical"},
+    "annotations": {"summary": "the disk of db-1 is full"},
+    "generatorURL": "http://prometheus.example.org/graph"
+  }
+]`
+
 func (s *server) postAlerts(v *door.Visit, _ *http.Request) (any, error) {
 	body, err := v.Body()
 	if err != nil {
 		return nil, err
 	}
-	in, err := decode(body)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.Take(len(in)); err != nil {
-		return nil, err
-	}
 	now := s.Now()
-	good := make([]detect.Incoming, 0, len(in))
-	var wrong []error
+	good, wrong, err := read(body, v.Integration, now)
+	if err == nil {
+		err = v.Take(len(good) + len(wrong))
+	}
+	if err == nil {
+		_, err = s.Detect.Receive(v.Context(), good, now)
+	}
+	if err == nil && len(wrong) > 0 {
+		err = bad(errors.Join(wrong...).Error()) // the others are taken, as Alertmanager does
+	}
+	var said *answer
+	switch {
+	case err == nil:
+		v.Saw("prometheus", body, len(good), "")
+	case errors.As(err, &said):
+		v.Saw("prometheus", body, len(good), said.message)
+	case errs.Is(err, errs.Invalid):
+		v.Saw("prometheus", body, len(good), errs.Message(err))
+	}
+	return nil, err
+}
+
+// read reads a body; the alerts in it that are wrong do not keep the others out.
+func read(body []byte, integration string, now time.Time) (good []detect.Incoming, wrong []error, err error) {
+	in, err := decode(body)
 	for i := range in {
-		x, err := in[i].incoming(v.Integration, now)
+		x, err := in[i].incoming(integration, now)
 		if err != nil {
 			wrong = append(wrong, err)
 			continue
 		}
 		good = append(good, x)
 	}
-	if _, err := s.Detect.Receive(v.Context(), good, now); err != nil {
-		return nil, err
-	}
-	if len(wrong) > 0 {
-		return nil, bad(errors.Join(wrong...).Error())
-	}
-	return nil, nil
+	return good, wrong, err
 }
 
 func decode(body []byte) ([]postable, error) {

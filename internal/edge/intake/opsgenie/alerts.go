@@ -3,13 +3,17 @@ package opsgenie
 import (
 	"cmp"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 )
 
@@ -43,11 +47,13 @@ func requestID(action string, a detect.AlertID) string { return action + "-" + s
 // actions by the first part of a request's id: its name, and what is said when it is done.
 var actions = map[string][2]string{
 	"create": {"Create", "Created alert"}, "close": {"Close", "Closed alert"}, "ack": {"Acknowledge", "Acknowledged alert"},
-	"note": {"AddNote", "Added note"}, "update": {"Update", "Updated alert"},
+	"note": {"AddNote", "Added note"}, "update": {"Update", "Updated alert"}, "snooze": {"Snooze", "Snoozed alert"}, "assign": {"Assign", "Assigned alert"},
+	"escalate": {"Escalate", "Escalated alert"}, "team": {"AddTeam", "Added team"}, "responder": {"AddResponder", "Added responder"}, "tags": {"AddTags", "Added tags"},
+	"untags": {"RemoveTags", "Removed tags"}, "details": {"AddDetails", "Added details"}, "undetails": {"RemoveDetails", "Removed details"},
 }
 
 // incoming checks an alert and returns it in our words.
-func (p *posted) incoming(integration string) (detect.Incoming, error) {
+func (p *posted) incoming(integration string, c *catalog.Catalog) (detect.Incoming, error) {
 	wrong := unprocessable{}
 	if strings.TrimSpace(p.Message) == "" {
 		wrong["message"] = "Message can not be empty."
@@ -88,20 +94,70 @@ func (p *posted) incoming(integration string) (detect.Incoming, error) {
 	if p.Description != "" {
 		in.Annotations["description"] = door.Clip(p.Description, maxDescription)
 	}
+	if in.Labels["service"] == "" && c.Services[p.Entity] != nil {
+		in.Labels["service"] = p.Entity
+	}
 	return in, door.Check(in.Key, in.Labels, in.Annotations)
 }
 
+// Format is Opsgenie's API, as clients create alerts by it.
+func Format(c func() *catalog.Catalog) detect.Format {
+	return detect.Format{Name: "opsgenie", Title: "Opsgenie's API", Path: "/v2/alerts", Sample: sample, Read: func(q detect.Sent) (detect.Read, error) {
+		var p posted
+		if err := json.Unmarshal(q.Body, &p); err != nil {
+			return detect.Read{}, errs.New(errs.Invalid, "Request body is not JSON: %s", err)
+		}
+		in, err := p.incoming(q.Integration, c())
+		if why := refused(err); why != "" {
+			return detect.Read{}, errs.New(errs.Invalid, "%s", why)
+		}
+		return detect.Read{Alerts: []detect.Incoming{in}}, err
+	}}
+}
+
+const sample = `{
+  "message": "the disk of db-1 is full",
+  "alias": "disk-db-1",
+  "description": "no space left on device",
+  "priority": "P2",
+  "entity": "payments",
+  "tags": ["env:prod"],
+  "details": {"host": "db-1"}
+}`
+
+// refused returns what the sender did wrong, or "" when it was not the sender.
+func refused(err error) string {
+	if u, ok := err.(unprocessable); ok {
+		var out []string
+		for _, name := range slices.Sorted(maps.Keys(u)) {
+			out = append(out, name+": "+u[name])
+		}
+		return strings.Join(out, "; ")
+	}
+	if errs.Is(err, errs.Invalid) {
+		return errs.Message(err)
+	}
+	return ""
+}
+
 func (s *server) create(c call) (reply, error) {
+	r, err := s.make(c)
+	if why := refused(err); err == nil {
+		c.Saw("opsgenie", c.body, 1, "")
+	} else if why != "" {
+		c.Saw("opsgenie", c.body, 0, why)
+	}
+	return r, err
+}
+
+func (s *server) make(c call) (reply, error) {
 	var p posted
 	if err := c.read(&p); err != nil {
 		return reply{}, err
 	}
-	in, err := p.incoming(c.Integration)
+	in, err := p.incoming(c.Integration, s.Catalog())
 	if err != nil {
 		return reply{}, err
-	}
-	if in.Labels["service"] == "" && s.Catalog().Services[p.Entity] != nil {
-		in.Labels["service"] = p.Entity
 	}
 	rs, err := s.Detect.Receive(c.Context(), []detect.Incoming{in}, c.now)
 	if err != nil {
@@ -117,18 +173,36 @@ func (s *server) create(c call) (reply, error) {
 
 // by returns who did something: the person of the catalog that the client names, by name or address, or the integration.
 func (s *server) by(c call, user string) string {
+	if name := s.personOf(user); name != "" {
+		return name
+	}
+	return detect.ActorOf(c.Integration)
+}
+
+// personOf returns the person of a name or an address, or "".
+func (s *server) personOf(user string) string {
 	people := s.Catalog().People
 	if people[user] != nil {
 		return user
 	}
-	for name, p := range people {
-		for _, x := range p.Contacts {
+	for _, name := range slices.Sorted(maps.Keys(people)) {
+		for _, x := range people[name].Contacts {
 			if user != "" && x.Address == user {
 				return name
 			}
 		}
 	}
-	return detect.ActorOf(c.Integration)
+	return ""
+}
+
+// checkLabels refuses labels that an alert cannot have besides its own.
+func checkLabels(a detect.Alert, set map[string]string) error {
+	all := maps.Clone(a.Labels)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, set)
+	return door.Check(a.Key, all, a.Annotations)
 }
 
 // mostLooked bounds how many alerts are looked at for one that is over.
@@ -146,25 +220,30 @@ func (s *server) find(c call) (detect.Alert, error) {
 		}
 		return a, err
 	case "alias":
-	default:
-		return detect.Alert{}, errs.New(errs.Invalid, "identifierType %.40q is not known here; use id or alias", by)
-	}
-	a, err := s.Detect.FiringOf(c.Context(), c.Integration, want)
-	if !errs.Is(err, errs.NotFound) {
-		return a, err
-	}
-	looked, found := 0, false
-	err = s.each(c, detect.Filter{}, func(x detect.Alert) bool {
-		if found = x.Key == want; found {
-			a = x
+		a, err := s.Detect.FiringOf(c.Context(), c.Integration, want)
+		if !errs.Is(err, errs.NotFound) {
+			return a, err
 		}
-		looked++
-		return !found && looked < mostLooked
-	})
-	if err == nil && !found {
-		err = missing
+	case "tiny":
+	default:
+		return detect.Alert{}, errs.New(errs.Invalid, "identifierType %.40q is not known here; use id, alias or tiny", by)
 	}
-	return a, err
+	// What fires is meant before what is over.
+	for _, state := range []detect.State{detect.Firing, ""} {
+		var a detect.Alert
+		looked, found := 0, false
+		err := s.each(c, detect.Filter{State: state}, func(x detect.Alert) bool {
+			if found = x.Key == want && by == "alias" || by == "tiny" && tinyOf(x.ID) == want; found {
+				a = x
+			}
+			looked++
+			return !found && looked < mostLooked
+		})
+		if err != nil || found {
+			return a, err
+		}
+	}
+	return detect.Alert{}, missing
 }
 
 // each calls fn with the alerts of the integration that a filter selects, the newest first, until it returns false.
@@ -185,12 +264,6 @@ func (s *server) each(c call, f detect.Filter, fn func(detect.Alert) bool) error
 			return nil
 		}
 	}
-}
-
-// done is what clients send with an action.
-type done struct {
-	User string `json:"user"`
-	Note string `json:"note"`
 }
 
 // change does something to the alert that an address names. Opsgenie accepts a request about an alert that is not there, and

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 )
 
@@ -21,7 +22,7 @@ func FuzzAlert(f *testing.F) {
 		if json.Unmarshal(body, &p) != nil {
 			return
 		}
-		in, err := p.incoming("scripts")
+		in, err := p.incoming("scripts", &catalog.Catalog{})
 		var fields unprocessable
 		switch {
 		case err != nil && !errors.As(err, &fields) && !errs.Is(err, errs.Invalid):

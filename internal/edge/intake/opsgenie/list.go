@@ -1,6 +1,7 @@
 package opsgenie
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 // listed is an alert as clients read it.
 type listed struct {
 	ID             string            `json:"id"`
+	TinyID         string            `json:"tinyId"`
 	Alias          string            `json:"alias"`
 	Message        string            `json:"message"`
 	Status         string            `json:"status"`
@@ -22,6 +24,7 @@ type listed struct {
 	IsSeen         bool              `json:"isSeen"`
 	Tags           []string          `json:"tags"`
 	Snoozed        bool              `json:"snoozed"`
+	SnoozedUntil   *time.Time        `json:"snoozedUntil,omitempty"`
 	Count          int               `json:"count"`
 	LastOccurredAt time.Time         `json:"lastOccurredAt"`
 	CreatedAt      time.Time         `json:"createdAt"`
@@ -39,15 +42,19 @@ type listed struct {
 // priorities are what clients call our severities.
 var priorities = map[detect.Severity]string{detect.SEV1: "P1", detect.SEV2: "P2", detect.SEV3: "P3", detect.SEV4: "P4"}
 
-func listedOf(a detect.Alert) listed {
+func (s *server) listedOf(a detect.Alert, now time.Time) listed {
 	out := listed{
-		ID: string(a.ID), Alias: a.Key, Message: a.Title, Status: "open", Acknowledged: !a.AckedAt.IsZero(), IsSeen: !a.AckedAt.IsZero(), Tags: []string{}, Count: a.Count + 1,
+		ID: string(a.ID), TinyID: tinyOf(a.ID), Alias: a.Key, Message: a.Title, Status: "open", Acknowledged: !a.AckedAt.IsZero(), IsSeen: !a.AckedAt.IsZero(), Tags: []string{}, Count: a.Count + 1,
 		LastOccurredAt: cmpTime(a.UpdatedAt, a.FiredAt).UTC(), CreatedAt: a.FiredAt.UTC(), UpdatedAt: cmpTime(a.UpdatedAt, a.FiredAt).UTC(),
-		Source: a.Labels["source"], Owner: a.AckedBy, Priority: priorities[a.Severity], Responders: []any{}, Entity: a.Labels["entity"], Description: a.Annotations["description"],
+		Source: a.Labels["source"], Owner: cmp.Or(a.Owner, a.AckedBy), Priority: priorities[a.Severity], Responders: []any{}, Entity: a.Labels["entity"], Description: a.Annotations["description"],
 		Integration: map[string]string{"id": a.Integration, "name": a.Integration, "type": "API"}, Details: map[string]string{},
 	}
 	if a.State == detect.Resolved {
 		out.Status = "closed"
+	}
+	if until := s.Detect.Snoozed(a, now); out.Status == "open" && !until.IsZero() {
+		until = until.UTC()
+		out.Snoozed, out.SnoozedUntil = true, &until
 	}
 	for name, value := range a.Labels {
 		switch name {
@@ -66,7 +73,7 @@ func (s *server) get(c call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusOK, data: listedOf(a)}, nil
+	return reply{status: http.StatusOK, data: s.listedOf(a, c.now)}, nil
 }
 
 // term is a part of a query: "status: open", "alias=x".
@@ -142,7 +149,7 @@ func (s *server) list(c call) (reply, error) {
 		case offset > 0:
 			offset--
 		case len(out) < limit:
-			out = append(out, listedOf(a))
+			out = append(out, s.listedOf(a, c.now))
 		}
 		return len(out) < limit
 	})

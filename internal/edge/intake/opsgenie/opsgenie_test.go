@@ -38,7 +38,8 @@ func newWorld(t *testing.T, limits door.Config) *world {
 	t.Helper()
 	w := &world{t: t}
 	c := &catalog.Catalog{Hash: "one", Services: map[string]*catalog.Service{"checkout": {Meta: catalog.Meta{Name: "checkout"}}},
-		People: map[string]*catalog.Person{"mira": {Meta: catalog.Meta{Name: "mira"}, Contacts: []catalog.Contact{{Channel: "email", Address: "mira@example.org"}}}}}
+		People: map[string]*catalog.Person{"mira": {Meta: catalog.Meta{Name: "mira"}, Contacts: []catalog.Contact{{Channel: "email", Address: "mira@example.org"}}}},
+		Teams: map[string]*catalog.Team{"shop": {}}, Policies: map[string]*catalog.EscalationPolicy{"leads": {}}}
 	db, err := store.Open(t.Context(), t.TempDir()+"/nk.db")
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +57,10 @@ func newWorld(t *testing.T, limits door.Config) *world {
 		}
 		return door.Caller{Integration: name, May: func(string) bool { return true }}, nil
 	}
-	srv := httptest.NewServer(opsgenie.New(opsgenie.Config{Door: door.New(limits), Detect: w.detect, Catalog: func() *catalog.Catalog { return c }, Now: time.Now, Log: slog.New(slog.DiscardHandler)}))
+	srv := httptest.NewServer(opsgenie.New(opsgenie.Config{Door: door.New(limits), Detect: w.detect, Catalog: func() *catalog.Catalog { return c }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Notes: func(ctx context.Context, id detect.AlertID) ([]event.Event, error) {
+			return db.Events(ctx, event.Query{Subject: string(id), Kinds: []string{detect.KindNoted}})
+		}}))
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
 	return w
@@ -207,7 +211,7 @@ func TestHeartbeatsOfOpsgeniesClient(t *testing.T) {
 }
 
 func TestRefusalsInOpsgeniesWords(t *testing.T) {
-	w := newWorld(t, door.Config{Rate: 0.001, Burst: 20})
+	w := newWorld(t, door.Config{Rate: 0.001, Burst: 25})
 	call := func(method, path, key, body string) (int, map[string]any) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
@@ -234,8 +238,13 @@ func TestRefusalsInOpsgeniesWords(t *testing.T) {
 		{"POST", "/opsgenie/v2/alerts", "nk_a", `{"message":"m","alias":"a b/c"}`, 202, "Request will be processed"},
 		{"PUT", "/v2/alerts/a%20b%2Fc/message?identifierType=alias", "nk_a", `{"message":"n"}`, 202, "Request will be processed"},
 		{"POST", "/v2/alerts/a%20b%2Fc/notes?identifierType=alias", "nk_a", `{}`, 422, "Note can not be empty."},
-		{"POST", "/v2/alerts/a%20b%2Fc/snooze?identifierType=alias", "nk_a", `{}`, 404, "does not have POST"},
-		{"GET", "/v2/alerts/x?identifierType=tiny", "nk_a", ``, 422, "use id or alias"},
+		{"POST", "/v2/alerts/a%20b%2Fc/snooze?identifierType=alias", "nk_a", `{}`, 422, "endTime should be a time"},
+		{"POST", "/v2/alerts/a%20b%2Fc/snooze?identifierType=alias", "nk_a", `{"endTime":"2020-01-01T00:00:00Z"}`, 422, "future time"},
+		{"POST", "/v2/alerts/a%20b%2Fc/assign?identifierType=alias", "nk_a", `{"owner":{"username":"nobody@example.org"}}`, 422, "there is no person"},
+		{"POST", "/v2/alerts/a%20b%2Fc/escalate?identifierType=alias", "nk_a", `{}`, 422, "Escalation can not be empty"},
+		{"POST", "/v2/alerts/a%20b%2Fc/responders?identifierType=alias", "nk_a", `{"responder":{"type":"robot"}}`, 422, "Responder type"},
+		{"POST", "/v2/alerts/a%20b%2Fc/actions/restart?identifierType=alias", "nk_a", `{}`, 404, "does not have POST"},
+		{"GET", "/v2/alerts/x?identifierType=slug", "nk_a", ``, 422, "use id, alias or tiny"},
 		{"GET", "/v2/alerts/requests/nonsense", "nk_a", ``, 404, "Request not found"},
 		{"GET", "/v2/alerts?query=teams:x", "nk_a", ``, 422, "cannot ask for"},
 		{"GET", "/v2/alerts?limit=1000", "nk_a", ``, 422, "from 0 to 100"},
@@ -256,7 +265,7 @@ func TestRefusalsInOpsgeniesWords(t *testing.T) {
 	}
 	w.broken = false
 	last := 0
-	for range 21 {
+	for range 26 {
 		last, _ = call("POST", "/v2/alerts", "nk_c", `{"message":"m","alias":"a"}`)
 	}
 	if last != 429 {

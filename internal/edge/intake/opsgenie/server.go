@@ -1,6 +1,7 @@
 package opsgenie
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/id"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
@@ -22,6 +24,7 @@ type Config struct {
 	Door    *door.Door
 	Detect  *detect.Service
 	Catalog func() *catalog.Catalog
+	Notes   func(ctx context.Context, a detect.AlertID) ([]event.Event, error) // what was said about an alert, the oldest first
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -54,6 +57,16 @@ func New(c Config) http.Handler {
 	handle("POST", "alerts/{id}/close", s.close)
 	handle("POST", "alerts/{id}/acknowledge", s.acknowledge)
 	handle("POST", "alerts/{id}/notes", s.note)
+	handle("GET", "alerts/{id}/{what}", s.part) // an alert may be named requests: then it has no notes
+	handle("POST", "alerts/{id}/snooze", s.snooze)
+	handle("POST", "alerts/{id}/assign", s.assign)
+	handle("POST", "alerts/{id}/escalate", s.escalate)
+	handle("POST", "alerts/{id}/teams", s.addTeam)
+	handle("POST", "alerts/{id}/responders", s.addResponder)
+	handle("POST", "alerts/{id}/tags", s.addTags)
+	handle("DELETE", "alerts/{id}/tags", s.removeTags)
+	handle("POST", "alerts/{id}/details", s.addDetails)
+	handle("DELETE", "alerts/{id}/details", s.removeDetails)
 	for _, what := range []string{"message", "description", "priority"} {
 		handle("PUT", "alerts/{id}/"+what, func(c call) (reply, error) { return s.update(c, what) })
 	}

@@ -13,37 +13,49 @@ import (
 
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/observe"
 )
 
 // event is what clients send to either address.
 type event struct {
-	RoutingKey string `json:"routing_key"`
-	Action     string `json:"event_action"`
-	DedupKey   string `json:"dedup_key"`
-	Payload    *struct {
-		Summary   string          `json:"summary"`
-		Source    string          `json:"source"`
-		Severity  string          `json:"severity"`
-		Timestamp string          `json:"timestamp"`
-		Component string          `json:"component"`
-		Group     string          `json:"group"`
-		Class     string          `json:"class"`
-		Details   json.RawMessage `json:"custom_details"`
-	} `json:"payload"`
-	Client    string `json:"client"`
-	ClientURL string `json:"client_url"`
-	Links     []struct {
-		Href string `json:"href"`
-		Text string `json:"text"`
-	} `json:"links"`
+	RoutingKey string   `json:"routing_key"`
+	Action     string   `json:"event_action"`
+	DedupKey   string   `json:"dedup_key"`
+	Payload    *payload `json:"payload"`
+	Client     string   `json:"client"`
+	ClientURL  string   `json:"client_url"`
+	Links      []link   `json:"links"`
+
+	old bool // of version 1, which knows no source and no severity
+}
+
+// payload is what an event says.
+type payload struct {
+	Summary   string          `json:"summary"`
+	Source    string          `json:"source"`
+	Severity  string          `json:"severity"`
+	Timestamp string          `json:"timestamp"`
+	Component string          `json:"component"`
+	Group     string          `json:"group"`
+	Class     string          `json:"class"`
+	Details   json.RawMessage `json:"custom_details"`
+}
+
+type link struct {
+	Href string `json:"href"`
+	Text string `json:"text"`
+}
+
+func unrecognized() error {
+	return &refusal{http.StatusBadRequest, "Unrecognized object", "Event object format is unrecognized", []string{"JSON parse error"}}
 }
 
 func parse(body []byte) (*event, error) {
 	var e event
 	if err := json.Unmarshal(body, &e); err != nil {
-		return nil, &refusal{http.StatusBadRequest, "Unrecognized object", "Event object format is unrecognized", []string{"JSON parse error"}}
+		return nil, unrecognized()
 	}
 	return &e, nil
 }
@@ -57,17 +69,11 @@ const (
 
 func (s *server) enqueue(v *door.Visit, e *event) (answer, error) {
 	now := s.Now()
-	in, err := e.incoming(now)
+	in, err := e.read(s.Catalog(), now)
 	if err != nil {
 		return answer{}, err
 	}
 	in.Integration = v.Integration
-	if name := s.serviceOf(e); name != "" {
-		in.Labels["service"] = name
-	}
-	if err := door.Check(in.Key, in.Labels, in.Annotations); err != nil {
-		return answer{}, err
-	}
 	if e.Action == "acknowledge" {
 		_, err = s.Detect.Ack(v.Context(), v.Integration, in.Key, detect.ActorOf(v.Integration), now)
 		if errs.Is(err, errs.NotFound) {
@@ -76,15 +82,27 @@ func (s *server) enqueue(v *door.Visit, e *event) (answer, error) {
 	} else {
 		_, err = s.Detect.Receive(v.Context(), []detect.Incoming{in}, now)
 	}
-	return answer{"success", "Event processed", in.Key}, err
+	return answer{Status: "success", Message: "Event processed", DedupKey: in.Key}, err
+}
+
+// read checks an event and returns it as an alert.
+func (e *event) read(c *catalog.Catalog, now time.Time) (detect.Incoming, error) {
+	in, err := e.incoming(now)
+	if err != nil {
+		return in, err
+	}
+	if name := e.serviceOf(c); name != "" {
+		in.Labels["service"] = name
+	}
+	return in, door.Check(in.Key, in.Labels, in.Annotations)
 }
 
 // serviceOf returns the service of the catalog that an event names in one of the places where clients write it.
-func (s *server) serviceOf(e *event) string {
+func (e *event) serviceOf(c *catalog.Catalog) string {
 	if e.Payload == nil {
 		return ""
 	}
-	services := s.Catalog().Services
+	services := c.Services
 	for _, name := range []string{e.details()["service"], e.Payload.Component, e.Payload.Source, e.Payload.Group} {
 		if services[name] != nil {
 			return name
@@ -97,8 +115,12 @@ func (s *server) serviceOf(e *event) string {
 func (e *event) incoming(now time.Time) (detect.Incoming, error) {
 	in := detect.Incoming{Source: "pagerduty", Key: e.DedupKey, Labels: map[string]string{}, Annotations: map[string]string{}}
 	var wrong []string
+	key, action := "dedup_key", "event_action"
+	if e.old {
+		key, action = "incident_key", "event_type"
+	}
 	if len(e.DedupKey) > maxDedupKey {
-		wrong = append(wrong, fmt.Sprintf("'dedup_key' is longer than %d characters", maxDedupKey))
+		wrong = append(wrong, fmt.Sprintf("'%s' is longer than %d characters", key, maxDedupKey))
 	}
 	switch e.Action {
 	case "trigger":
@@ -108,13 +130,13 @@ func (e *event) incoming(now time.Time) (detect.Incoming, error) {
 		}
 	case "acknowledge", "resolve":
 		if e.DedupKey == "" {
-			wrong = append(wrong, "'dedup_key' is missing or blank")
+			wrong = append(wrong, "'"+key+"' is missing or blank")
 		}
 		in.EndsAt = now
 	case "":
-		wrong = append(wrong, "'event_action' is missing or blank")
+		wrong = append(wrong, "'"+action+"' is missing or blank")
 	default:
-		wrong = append(wrong, "'event_action' is not one of trigger, acknowledge, resolve")
+		wrong = append(wrong, "'"+action+"' is not one of trigger, acknowledge, resolve")
 	}
 	if len(wrong) > 0 {
 		return in, invalid(wrong...)
@@ -132,6 +154,12 @@ func (e *event) missing() []string {
 	}
 	p := e.Payload
 	var out []string
+	if e.old {
+		if strings.TrimSpace(p.Summary) == "" {
+			out = append(out, "'description' is missing or blank")
+		}
+		return out
+	}
 	for _, f := range []struct{ name, value string }{{"summary", p.Summary}, {"source", p.Source}, {"severity", p.Severity}} {
 		if strings.TrimSpace(f.value) == "" {
 			out = append(out, fmt.Sprintf("'payload.%s' is missing or blank", f.name))
@@ -194,23 +222,25 @@ func (e *event) details() map[string]string {
 	return out
 }
 
+// first returns the first of some details that is there.
+func first(d map[string]string, names ...string) string {
+	for _, n := range names {
+		if d[n] != "" {
+			return door.Clip(d[n], 200)
+		}
+	}
+	return ""
+}
+
 // change takes a change event: a deploy when it says of what, and a mark on its integration when not.
 func (s *server) change(v *door.Visit, e *event) (answer, error) {
 	if e.Payload == nil || strings.TrimSpace(e.Payload.Summary) == "" {
 		return answer{}, invalid("'payload.summary' is missing or blank")
 	}
 	d := e.details()
-	first := func(names ...string) string {
-		for _, n := range names {
-			if d[n] != "" {
-				return door.Clip(d[n], 200)
-			}
-		}
-		return ""
-	}
 	deploy := observe.Deploy{
-		Service: door.Clip(cmp.Or(s.serviceOf(e), e.Payload.Source, v.Integration), 200), Version: cmp.Or(first("version", "release", "tag", "revision", "build_number"), first("commit", "sha"), "a change"),
-		Commit: first("commit", "sha", "revision"), Author: first("author", "deployed_by", "user"), Message: door.Clip(e.Payload.Summary, maxSummary), At: e.at(),
+		Service: door.Clip(cmp.Or(e.serviceOf(s.Catalog()), e.Payload.Source, v.Integration), 200), Version: cmp.Or(first(d, "version", "release", "tag", "revision", "build_number"), first(d, "commit", "sha"), "a change"),
+		Commit: first(d, "commit", "sha", "revision"), Author: first(d, "author", "deployed_by", "user"), Message: door.Clip(e.Payload.Summary, maxSummary), At: e.at(),
 	}
 	for _, l := range e.Links {
 		deploy.URL = cmp.Or(deploy.URL, door.Link(l.Href))

@@ -6,7 +6,31 @@ import (
 	"unicode/utf8"
 
 	"nightkeeper/internal/kit/door"
+	"nightkeeper/internal/loop/catalog"
 )
+
+func FuzzEventV1(f *testing.F) {
+	for _, s := range []string{
+		sampleV1, `{"service_key":"k","event_type":"resolve","incident_key":"i"}`, `{"service_key":"k","event_type":"acknowledge","incident_key":"i","details":[1]}`,
+		`{"event_type":"trigger","description":" ","contexts":[{"type":"link","href":"javascript:x"}]}`, `{"details":{"severity":7}}`, `null`,
+	} {
+		f.Add([]byte(s))
+	}
+	now := time.Date(2026, 11, 27, 3, 6, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, err := parseV1(body)
+		if err != nil {
+			return
+		}
+		in, err := e.read(&catalog.Catalog{}, now)
+		if err != nil {
+			return
+		}
+		if in.Key == "" || len(in.Key) > maxDedupKey || !utf8.ValidString(in.Title) || (in.URL != "" && door.Link(in.URL) == "") || (e.Action == "trigger") == (in.Title == "") {
+			t.Errorf("%+v was taken", in)
+		}
+	})
+}
 
 func FuzzEvent(f *testing.F) {
 	for _, s := range []string{

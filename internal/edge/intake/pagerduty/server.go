@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/door"
@@ -17,6 +18,9 @@ import (
 
 // Prefix is what clients write instead of https://events.pagerduty.com.
 const Prefix = "/pagerduty/"
+
+// Paths are where the handler is mounted: under Prefix, and where clients of version 1 look that can only change the host.
+var Paths = []string{Prefix, "/generic/"}
 
 // Config is what the handler needs. All fields are required.
 type Config struct {
@@ -43,9 +47,22 @@ const mostReading = 64
 func New(c Config) http.Handler {
 	s := &server{c, make(chan struct{}, mostReading)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+Prefix+"v2/enqueue", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.enqueue) })
-	mux.HandleFunc("POST "+Prefix+"v2/change/enqueue", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.change) })
+	handle := func(path string, status int, kind call) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, status, kind) })
+	}
+	handle(Prefix+"v2/enqueue", http.StatusAccepted, call{"routing_key", parse, (*server).enqueue})
+	handle(Prefix+"v2/change/enqueue", http.StatusAccepted, call{"routing_key", parse, (*server).change})
+	for _, prefix := range []string{Prefix, "/"} {
+		handle(prefix+"generic/2010-04-15/create_event.json", http.StatusOK, call{"service_key", parseV1, (*server).enqueue})
+	}
 	return mux
+}
+
+// call is one of the addresses: what it calls the key, how it reads a body and what it does about it.
+type call struct {
+	key   string
+	parse func(body []byte) (*event, error)
+	take  func(*server, *door.Visit, *event) (answer, error)
 }
 
 // answer is what clients read after a success.
@@ -53,6 +70,8 @@ type answer struct {
 	Status   string `json:"status"`
 	Message  string `json:"message"`
 	DedupKey string `json:"dedup_key,omitempty"`
+
+	IncidentKey string `json:"incident_key,omitempty"` // what version 1 calls it
 }
 
 // refusal is what they read after an error; it is one itself.
@@ -71,46 +90,73 @@ func invalid(errors ...string) error {
 }
 
 // serve reads an event before it knows who sends it: the key is in the body.
-func (s *server) serve(w http.ResponseWriter, r *http.Request, take func(*door.Visit, *event) (answer, error)) {
-	e, err := s.read(w, r)
+func (s *server) serve(w http.ResponseWriter, r *http.Request, status int, c call) {
+	body, err := s.read(w, r)
+	var e *event
+	if err == nil {
+		e, err = c.parse(body)
+	}
 	var said answer
 	if err == nil {
-		said, err = s.enter(w, r, e, take)
+		said, err = s.enter(w, r, body, e, c)
 	}
 	if err != nil {
-		s.refuse(w, r, err)
+		s.refuse(w, r, err, e != nil && e.old)
 		return
 	}
-	send(w, http.StatusAccepted, said)
+	if e.old {
+		said.DedupKey, said.IncidentKey = "", said.DedupKey
+	}
+	send(w, status, said)
 }
 
-func (s *server) read(w http.ResponseWriter, r *http.Request) (*event, error) {
+func (s *server) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	select {
 	case s.reading <- struct{}{}:
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
 	defer func() { <-s.reading }()
-	body, err := door.Read(w, r, maxEvent)
-	if err != nil {
-		return nil, err
-	}
-	return parse(body)
+	return door.Read(w, r, maxEvent)
 }
 
-func (s *server) enter(w http.ResponseWriter, r *http.Request, e *event, take func(*door.Visit, *event) (answer, error)) (answer, error) {
+func (s *server) enter(w http.ResponseWriter, r *http.Request, body []byte, e *event, c call) (answer, error) {
 	if e.RoutingKey == "" {
-		return answer{}, invalid("'routing_key' is missing or blank")
+		return answer{}, invalid("'" + c.key + "' is missing or blank")
 	}
 	v, err := s.Door.Enter(w, r, e.RoutingKey)
 	if err != nil {
+		if code := door.StatusOf(err); code == http.StatusUnauthorized || code == http.StatusForbidden {
+			err = invalid("'" + c.key + "' is not valid: " + errs.Message(err))
+		}
 		return answer{}, err
 	}
 	defer v.Leave()
 	if err := v.Take(1); err != nil {
 		return answer{}, err
 	}
-	return take(v, e)
+	said, err := c.take(s, v, e)
+	format := "pagerduty"
+	if e.old {
+		format = "pagerduty-v1"
+	}
+	if err == nil {
+		v.Saw(format, body, 1, "")
+	} else if why := refused(err); why != "" {
+		v.Saw(format, body, 0, why)
+	}
+	return said, err
+}
+
+// refused returns what the sender did wrong, or "" when it was not the sender.
+func refused(err error) string {
+	if x, ok := err.(*refusal); ok {
+		return strings.Join(x.Errors, "; ")
+	}
+	if errs.Is(err, errs.Invalid) {
+		return errs.Message(err)
+	}
+	return ""
 }
 
 func send(w http.ResponseWriter, status int, body any) {
@@ -123,8 +169,8 @@ func send(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(b) // the client may be gone
 }
 
-// refuse answers with an error. Clients try 429 and 5xx again, and nothing else.
-func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+// refuse answers with an error. Clients try 429 and 5xx again, and nothing else; those of version 1 try 403 instead of 429.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error, old bool) {
 	if x, ok := err.(*refusal); ok {
 		send(w, x.status, x)
 		return
@@ -132,10 +178,11 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status, message := door.StatusOf(err), errs.Message(err)
 	x := &refusal{status, "invalid event", "Event object is invalid", []string{message}}
 	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		x.status, x.Errors = http.StatusBadRequest, []string{"'routing_key' is not valid: " + message}
 	case door.TooFast(err):
 		x.status, x.Status, x.Message = http.StatusTooManyRequests, "throttle exceeded", "Requests for this routing key are arriving too quickly. Please retry later."
+		if old {
+			x.status = http.StatusForbidden
+		}
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(errs.WaitOf(err)/time.Second))))
 	case status >= http.StatusInternalServerError:
 		x.Status, x.Message = "error", "The event was not taken; try again"

@@ -3,6 +3,7 @@ package webhook
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"time"
 
@@ -28,22 +29,21 @@ type message struct {
 
 // alertmanager reads a message of Alertmanager (payload 4) or Grafana (1). Each alert of a group is one of ours: groups
 // change, fingerprints do not. It fires until the sender says that it is over: it repeats an alert only every few hours.
-func alertmanager(s *server, q request) ([]detect.Incoming, error) {
+func alertmanager(q detect.Sent) (out detect.Read, err error) {
 	var m message
-	if err := json.Unmarshal(q.body, &m); err != nil {
-		return nil, invalid("this is not a message of Alertmanager's webhook: %s", err)
+	if err := json.Unmarshal(q.Body, &m); err != nil {
+		return out, invalid("this is not a message of Alertmanager's webhook: %s", err)
 	}
 	if len(m.Alerts) == 0 {
-		return nil, invalid("the message has no alerts; for a payload of your own use the generic webhook")
+		return out, invalid("the message has no alerts; for a payload of your own use the generic webhook")
 	}
 	if m.TruncatedAlerts > 0 {
-		s.Log.Warn("the sender leaves alerts out of its messages; raise max_alerts of its webhook", "integration", q.integration, "left_out", m.TruncatedAlerts)
+		out.Note = fmt.Sprintf("the sender leaves alerts out of its messages, %d of this one; raise max_alerts of its webhook", m.TruncatedAlerts)
 	}
-	out := make([]detect.Incoming, 0, len(m.Alerts))
 	for _, a := range m.Alerts {
 		maps.DeleteFunc(a.Labels, func(_, value string) bool { return value == "" })
 		if len(a.Labels) == 0 {
-			return nil, invalid("an alert of the message has no labels")
+			return out, invalid("an alert of the message has no labels")
 		}
 		in := detect.Incoming{
 			Source: "alertmanager", Key: cmp.Or(a.Fingerprint, door.Fingerprint(a.Labels)), Labels: a.Labels, Annotations: a.Annotations,
@@ -52,11 +52,11 @@ func alertmanager(s *server, q request) ([]detect.Incoming, error) {
 		switch a.Status {
 		case "firing":
 		case "resolved":
-			in.EndsAt = over(a.EndsAt, q.now)
+			in.EndsAt = over(a.EndsAt, q.Now)
 		default:
-			return nil, invalid("status of an alert is %.40q; it is firing or resolved", a.Status)
+			return out, invalid("status of an alert is %.40q; it is firing or resolved", a.Status)
 		}
-		out = append(out, in)
+		out.Alerts = append(out.Alerts, in)
 	}
 	return out, nil
 }

@@ -12,17 +12,6 @@ import (
 	"nightkeeper/internal/loop/detect"
 )
 
-// envelope is what SNS posts.
-type envelope struct {
-	Type         string `json:"Type"`
-	MessageID    string `json:"MessageId"`
-	TopicARN     string `json:"TopicArn"`
-	Subject      string `json:"Subject"`
-	Message      string `json:"Message"`
-	Token        string `json:"Token"`
-	SubscribeURL string `json:"SubscribeURL"`
-}
-
 // alarm is what CloudWatch says of an alarm whose state changed.
 type alarm struct {
 	Name        string `json:"AlarmName"`
@@ -43,56 +32,30 @@ type alarm struct {
 	} `json:"Trigger"`
 }
 
-var (
-	topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_.-]{1,256}$`)
-	alarmARN = regexp.MustCompile(`^arn:aws[a-z-]*:cloudwatch:([a-z0-9-]+):[0-9]{12}:alarm:.+$`)
-)
+var alarmARN = regexp.MustCompile(`^arn:aws[a-z-]*:cloudwatch:([a-z0-9-]+):[0-9]{12}:alarm:.+$`)
 
 // cloudwatch reads a message of SNS with an alarm of CloudWatch in it, or the alarm itself when SNS delivers raw messages.
-func cloudwatch(s *server, q request) ([]detect.Incoming, error) {
+// Whether it is to be believed is checked before.
+func cloudwatch(q detect.Sent) (out detect.Read, err error) {
 	var e envelope
-	if err := json.Unmarshal(q.body, &e); err != nil {
-		return nil, invalid("this is not a message of SNS: %s", err)
+	if err := json.Unmarshal(q.Body, &e); err != nil {
+		return out, invalid("this is not a message of SNS: %s", err)
 	}
-	if e.Type == "" {
-		return alarmOf(q.body, envelope{}, q.now)
-	}
-	m := topicARN.FindStringSubmatch(e.TopicARN)
-	if m == nil {
-		return nil, invalid("TopicArn %.100q is not the name of a topic", e.TopicARN)
-	}
-	switch e.Type {
-	case "Notification":
-		return alarmOf([]byte(e.Message), e, q.now)
-	case "UnsubscribeConfirmation":
-		s.Log.Warn("a topic of SNS sends its alarms no longer: somebody ended the subscription", "integration", q.integration, "topic", e.TopicARN)
-		return nil, nil
-	case "SubscriptionConfirmation":
-		if err := e.confirms(m[1]); err != nil {
-			return nil, err
-		}
-		// Opening it is left to a person: nothing that a body names is fetched.
-		s.Log.Info("a topic of SNS wants to send its alarms: to confirm that, open the address or run aws sns confirm-subscription",
-			"integration", q.integration, "topic", e.TopicARN, "address", e.SubscribeURL, "token", e.Token)
-		return nil, nil
-	}
-	return nil, invalid("Type is %.40q; it is Notification, SubscriptionConfirmation or UnsubscribeConfirmation", e.Type)
-}
-
-// confirms checks that opening the address does nothing but confirm the subscription of the topic in its region.
-func (e envelope) confirms(region string) error {
-	u, err := url.Parse(e.SubscribeURL)
-	if err != nil {
-		return invalid("SubscribeURL is not an address")
-	}
-	v := u.Query()
 	switch {
-	case u.Scheme != "https" || u.User != nil || (u.Host != "sns."+region+".amazonaws.com" && u.Host != "sns."+region+".amazonaws.com.cn"):
-		return invalid("SubscribeURL is not at sns.%s.amazonaws.com", region)
-	case v.Get("Action") != "ConfirmSubscription" || v.Get("TopicArn") != e.TopicARN || e.Token == "" || v.Get("Token") != e.Token:
-		return invalid("SubscribeURL does not confirm the subscription of %s", e.TopicARN)
+	case e.Type == "":
+		out.Alerts, err = alarmOf(q.Body, envelope{}, q.Now)
+	case !topicARN.MatchString(e.TopicARN):
+		err = invalid("TopicArn %.100q is not the name of a topic", e.TopicARN)
+	case e.Type == snsNotification:
+		out.Alerts, err = alarmOf([]byte(e.Message), e, q.Now)
+	case e.Type == snsUnsubscribe:
+		out.Note = "the topic " + e.TopicARN + " of SNS sends its alarms no longer: somebody ended the subscription"
+	case e.Type == snsSubscribe:
+		out.Note = "the topic " + e.TopicARN + " of SNS asks whether it may send its alarms"
+	default:
+		err = invalid("Type is %.40q; it is Notification, SubscriptionConfirmation or UnsubscribeConfirmation", e.Type)
 	}
-	return nil
+	return out, err
 }
 
 // alarmOf reads an alarm. Any other message of a topic is an alert of its own that nothing ends: it is better shown than
@@ -104,7 +67,7 @@ func alarmOf(body []byte, e envelope, now time.Time) ([]detect.Incoming, error) 
 			return nil, invalid("this is neither a message of SNS nor an alarm of CloudWatch")
 		}
 		return []detect.Incoming{{
-			Source: "cloudwatch", Key: e.MessageID, Title: cmp.Or(e.Subject, e.Message, "a message of "+e.TopicARN),
+			Source: "cloudwatch", Key: e.MessageID, Title: cmp.Or(e.subject(), e.Message, "a message of "+e.TopicARN),
 			Labels: map[string]string{"topic": e.TopicARN}, Annotations: map[string]string{"description": door.Clip(e.Message, 10_000)},
 		}}, nil
 	}

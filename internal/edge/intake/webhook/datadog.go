@@ -29,10 +29,10 @@ type event struct {
 // bracket is what Datadog puts before the title of a monitor's event: "[Triggered on {host:web-1}] CPU is high".
 var bracket = regexp.MustCompile(`^\[(?:P[1-5]\] *\[)?([A-Za-z][A-Za-z -]*?)(?: on (\{[^}]*\}|[^\]]*))?\] *`)
 
-func datadog(_ *server, q request) ([]detect.Incoming, error) {
+func datadog(q detect.Sent) (detect.Read, error) {
 	var e event
-	if err := json.Unmarshal(q.body, &e); err != nil {
-		return nil, invalid("this is not an event of Datadog's webhook: %s", err)
+	if err := json.Unmarshal(q.Body, &e); err != nil {
+		return detect.Read{}, invalid("this is not an event of Datadog's webhook: %s", err)
 	}
 	title, transition, scope := e.Title, e.Transition, e.Scope
 	if m := bracket.FindStringSubmatch(title); m != nil {
@@ -40,7 +40,7 @@ func datadog(_ *server, q request) ([]detect.Incoming, error) {
 		transition, scope = cmp.Or(transition, m[1]), cmp.Or(scope, strings.Trim(m[2], "{}"))
 	}
 	if title == "" && e.AlertID == "" && e.CycleKey == "" {
-		return nil, invalid("the event has no title and no alert_id; take the payload from the documentation")
+		return detect.Read{}, invalid("the event has no title and no alert_id; take the payload from the documentation")
 	}
 	in := detect.Incoming{
 		Source: "datadog", Title: title, Severity: cmp.Or(e.Priority, e.Type), URL: door.Link(e.Link),
@@ -66,7 +66,7 @@ func datadog(_ *server, q request) ([]detect.Incoming, error) {
 	}
 	// "Recovered", "Warn Recovered" and "No Data Recovered" are over; "Re-Triggered", "Warn", "No Data" and "Renotify" are not.
 	if strings.HasSuffix(strings.ToLower(transition), "recovered") || (transition == "" && e.Type == "success") {
-		in.EndsAt = q.now
+		in.EndsAt = q.Now
 	}
-	return []detect.Incoming{in}, nil
+	return detect.Read{Alerts: []detect.Incoming{in}}, nil
 }

@@ -1,13 +1,14 @@
 package webhook
 
 import (
-	"log/slog"
+	"slices"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
 )
 
 // samples are what each system sends, shortened.
@@ -34,25 +35,25 @@ func FuzzFormats(f *testing.F) {
 			f.Add(name, []byte(b))
 		}
 	}
-	m := &catalog.Integration{Alerts: "payload.items", Key: "incident.id", Labels: map[string]string{"x": "a.0.b"}}
-	s := &server{Config{Catalog: func() *catalog.Catalog {
-		return &catalog.Catalog{Integrations: map[string]*catalog.Integration{"mapped": m}}
-	}, Log: slog.New(slog.DiscardHandler)}}
+	mapped := &catalog.Integration{Alerts: "payload.items", Key: "incident.id", Labels: map[string]string{"x": "a.0.b"}}
 	now := time.Date(2026, 11, 27, 3, 6, 0, 0, time.UTC)
+	for _, x := range Formats() {
+		f.Add(x.Name, []byte(x.Sample))
+	}
 	f.Fuzz(func(t *testing.T, name string, body []byte) {
-		read := formats[name]
-		if read == nil {
+		i := slices.IndexFunc(Formats(), func(f detect.Format) bool { return f.Name == name })
+		if i < 0 {
 			return
 		}
-		for _, integration := range []string{"plain", "mapped"} {
-			ins, err := read(s, request{integration: integration, body: body, now: now})
+		for _, m := range []*catalog.Integration{nil, mapped} {
+			got, err := Formats()[i].Read(detect.Sent{Mapping: m, Body: body, Now: now})
 			if err != nil {
 				if door.StatusOf(err) != 400 {
 					t.Errorf("%v is no fault of the sender", err)
 				}
 				continue
 			}
-			for _, in := range ins {
+			for _, in := range got.Alerts {
 				if in.Key == "" || in.Source == "" || in.EndsAt.After(now) || (in.URL != "" && door.Link(in.URL) == "") {
 					t.Errorf("%+v was taken", in)
 				}

@@ -29,23 +29,20 @@ var usual = map[string][]string{
 // overWords are values of a status that say that an alert is over, when the integration does not say which do.
 var overWords = []string{"resolved", "resolve", "ok", "closed", "close", "up", "recovered", "recovery", "normal", "clear", "cleared", "inactive", "success", "succeeded", "healthy"}
 
-// generic reads any JSON object, or a list of them, as the integration of the catalog says.
-func generic(s *server, q request) ([]detect.Incoming, error) {
-	m := s.Catalog().Integrations[q.integration]
+// generic reads any JSON object, or a list of them, as the integration says.
+func generic(q detect.Sent) (detect.Read, error) {
+	m := q.Mapping
 	if m == nil {
 		m = &catalog.Integration{}
 	}
-	return mapped(m, q)
-}
-
-func mapped(m *catalog.Integration, q request) ([]detect.Incoming, error) {
-	d := json.NewDecoder(bytes.NewReader(q.body))
+	d := json.NewDecoder(bytes.NewReader(q.Body))
 	d.UseNumber()
 	var body any
 	if err := d.Decode(&body); err != nil {
-		return nil, invalid("the body is not JSON: %s", err)
+		return detect.Read{}, invalid("the body is not JSON: %s", err)
 	}
 	where := "the body"
+	whole := body
 	if m.Alerts != "" {
 		body, where = at(body, m.Alerts), m.Alerts
 	}
@@ -53,68 +50,81 @@ func mapped(m *catalog.Integration, q request) ([]detect.Incoming, error) {
 	if !ok {
 		list = []any{body}
 	}
-	out := make([]detect.Incoming, 0, len(list))
+	var out detect.Read
 	for _, x := range list {
 		o, ok := x.(map[string]any)
 		if !ok {
-			return nil, invalid("%s is not a JSON object or a list of objects", where)
+			out.Paths = paths(whole)
+			return out, invalid("%s is not a JSON object or a list of objects", where)
 		}
-		in, err := one(m, o, q)
+		if len(out.Fields) == 0 {
+			out.Paths = paths(o)
+		}
+		in, fields, err := one(m, o, q)
+		out.Fields = append(out.Fields, fields)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
-		out = append(out, in)
+		out.Alerts = append(out.Alerts, in)
 	}
 	return out, nil
 }
 
-// one reads one alert.
-func one(m *catalog.Integration, o map[string]any, q request) (detect.Incoming, error) {
+// one reads one alert, and says where each part of it was found.
+func one(m *catalog.Integration, o map[string]any, q detect.Sent) (detect.Incoming, []detect.Field, error) {
+	var fields []detect.Field
 	get := func(path, what string) string {
-		if path != "" {
-			return text(at(o, path))
-		}
-		for _, name := range usual[what] {
-			if v := text(at(o, name)); v != "" {
-				return v
+		f := detect.Field{Name: what, Path: path, Own: path != ""}
+		if f.Own {
+			f.Value = text(at(o, path))
+		} else {
+			for _, name := range usual[what] {
+				if v := text(at(o, name)); v != "" {
+					f.Path, f.Value = name, v
+					break
+				}
 			}
 		}
-		return ""
+		fields = append(fields, f)
+		return f.Value
 	}
-	in := detect.Incoming{
-		Source: "webhook", Title: get(m.Title, "title"), Severity: get(m.Severity, "severity"), URL: door.Link(get(m.URL, "url")),
-		Labels: labelsOf(m, o), Annotations: map[string]string{},
-	}
+	in := detect.Incoming{Source: "webhook", Key: get(m.Key, "key"), Title: get(m.Title, "title"), Annotations: map[string]string{}}
 	if v := get(m.Description, "description"); v != "" {
 		in.Annotations["description"] = v
 	}
-	if v := get(m.Service, "service"); v != "" {
-		in.Labels["service"] = v
-	}
+	in.Severity = get(m.Severity, "severity")
+	service := get(m.Service, "service")
+	in.URL = door.Link(get(m.URL, "url"))
 	status := strings.ToLower(get(m.Status, "status"))
+	var labels []detect.Field
+	in.Labels, labels = labelsOf(m, o)
+	fields = append(fields, labels...)
+	if service != "" {
+		in.Labels["service"] = service
+	}
 	words := m.Over
 	if len(words) == 0 {
 		words = overWords
 	}
 	if slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, status) }) {
-		in.EndsAt = q.now
+		in.EndsAt = q.Now
 	}
-	if in.Key = get(m.Key, "key"); in.Key == "" {
+	if in.Key == "" {
 		if in.Title == "" && len(in.Labels) == 0 {
-			return in, invalid("nothing in the body tells what is wrong: it has none of %s; declare an Integration named %q that says where they are",
-				strings.Join(slices.Concat(usual["key"], usual["title"]), ", "), q.integration)
+			return in, fields, invalid("nothing in the body tells what is wrong: it has none of %s; declare an Integration named %q that says where they are",
+				strings.Join(slices.Concat(usual["key"], usual["title"]), ", "), q.Integration)
 		}
 		set := maps.Clone(in.Labels)
 		set["\x00title"] = in.Title
 		in.Key = door.Fingerprint(set)
 	}
 	in.Title = cmp.Or(in.Title, in.Key)
-	return in, nil
+	return in, fields, nil
 }
 
 // labelsOf returns the labels of an object, and those that the integration names besides.
-func labelsOf(m *catalog.Integration, o map[string]any) map[string]string {
-	out := map[string]string{}
+func labelsOf(m *catalog.Integration, o map[string]any) (map[string]string, []detect.Field) {
+	out, from := map[string]string{}, map[string]detect.Field{}
 	for _, name := range usual["labels"] {
 		set, ok := o[name].(map[string]any)
 		if !ok {
@@ -122,15 +132,54 @@ func labelsOf(m *catalog.Integration, o map[string]any) map[string]string {
 		}
 		for k, v := range set {
 			if s := text(v); s != "" && k != "" {
-				out[k] = s
+				out[k], from[k] = s, detect.Field{Name: "labels." + k, Path: name + "." + k, Value: s}
 			}
 		}
 	}
 	for label, path := range m.Labels {
-		if s := text(at(o, path)); s != "" {
+		s := text(at(o, path))
+		if from[label] = (detect.Field{Name: "labels." + label, Path: path, Value: cmp.Or(s, out[label]), Own: true}); s != "" {
 			out[label] = s
 		}
 	}
+	var fields []detect.Field
+	for _, label := range slices.Sorted(maps.Keys(from)) {
+		fields = append(fields, from[label])
+	}
+	return out, fields
+}
+
+// Bounds of what is offered to point at.
+const (
+	mostPaths = 100
+	deepPath  = 8
+)
+
+// paths lists what there is to point at in a value, in order of their names: the path of each text, number and yes or no.
+func paths(v any) []detect.Field {
+	var out []detect.Field
+	var walk func(v any, path string, deep int)
+	walk = func(v any, path string, deep int) {
+		if len(out) >= mostPaths || deep > deepPath {
+			return
+		}
+		under := func(name string) string { return strings.TrimPrefix(path+"."+name, ".") }
+		switch x := v.(type) {
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(x)) {
+				walk(x[name], under(name), deep+1)
+			}
+		case []any:
+			for i, w := range x {
+				walk(w, under(strconv.Itoa(i)), deep+1)
+			}
+		default:
+			if s := text(x); s != "" && path != "" {
+				out = append(out, detect.Field{Path: path, Value: s})
+			}
+		}
+	}
+	walk(v, "", 0)
 	return out
 }
 

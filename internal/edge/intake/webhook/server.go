@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"nightkeeper/internal/kit/ask"
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/catalog"
@@ -27,37 +28,32 @@ type Config struct {
 	Door    *door.Door
 	Detect  *detect.Service
 	Catalog func() *catalog.Catalog
+	Ask     *ask.Client // of SNS: for its certificates, and to confirm subscriptions
 	Now     func() time.Time
 	Log     *slog.Logger
 }
 
-// format reads a body. An error says what is wrong with it; no alerts and no error is a message that needs nothing done.
-type format func(s *server, q request) ([]detect.Incoming, error)
-
-// request is what a format reads.
-type request struct {
-	integration string
-	header      http.Header
-	body        []byte
-	now         time.Time
+type server struct {
+	Config
+	formats map[string]detect.Format
+	onCall  map[string]detect.Format
+	sns     sns
 }
-
-// formats by the name in the address.
-var formats = map[string]format{"alertmanager": alertmanager, "grafana": alertmanager, "datadog": datadog, "cloudwatch": cloudwatch, "webhook": generic}
-
-// onCallFormats by the name that Grafana OnCall gives an integration's type.
-var onCallFormats = map[string]format{"alertmanager": alertmanager, "grafana_alerting": alertmanager, "webhook": generic, "formatted_webhook": generic}
-
-type server struct{ Config }
 
 // New returns the handler of everything under Prefix and OnCall.
 func New(c Config) http.Handler {
-	s := &server{c}
+	s := &server{Config: c, formats: map[string]detect.Format{}, onCall: map[string]detect.Format{}, sns: sns{ask: c.Ask}}
+	for _, f := range Formats() {
+		s.formats[f.Name] = f
+	}
+	for name, ours := range onCallNames {
+		s.onCall[name] = s.formats[ours]
+	}
 	mux := http.NewServeMux()
 	// Clients that cannot send a header have the token in the address.
-	mux.HandleFunc("POST "+Prefix+"{format}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, formats, door.Secret(r)) })
-	mux.HandleFunc("POST "+Prefix+"{format}/{token}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, formats, r.PathValue("token")) })
-	mux.HandleFunc("POST "+OnCall+"{format}/{token}/{$}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, onCallFormats, r.PathValue("token")) })
+	mux.HandleFunc("POST "+Prefix+"{format}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.formats, door.Secret(r)) })
+	mux.HandleFunc("POST "+Prefix+"{format}/{token}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.formats, r.PathValue("token")) })
+	mux.HandleFunc("POST "+OnCall+"{format}/{token}/{$}", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.onCall, r.PathValue("token")) })
 	// A heartbeat of Grafana OnCall belongs to an integration and has its name.
 	mux.HandleFunc("POST "+OnCall+"{format}/{token}/heartbeat/{$}", s.heartbeat)
 	mux.HandleFunc("GET "+OnCall+"{format}/{token}/heartbeat/{$}", s.heartbeat)
@@ -82,7 +78,7 @@ func (s *server) heartbeat(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "Ok.")
 }
 
-func (s *server) serve(w http.ResponseWriter, r *http.Request, known map[string]format, secret string) {
+func (s *server) serve(w http.ResponseWriter, r *http.Request, known map[string]detect.Format, secret string) {
 	said, err := s.take(w, r, known, secret)
 	if err != nil {
 		s.refuse(w, r, err)
@@ -92,9 +88,9 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, known map[string]
 	fmt.Fprintln(w, said)
 }
 
-func (s *server) take(w http.ResponseWriter, r *http.Request, known map[string]format, secret string) (string, error) {
-	read := known[r.PathValue("format")]
-	if read == nil {
+func (s *server) take(w http.ResponseWriter, r *http.Request, known map[string]detect.Format, secret string) (string, error) {
+	f, ok := known[r.PathValue("format")]
+	if !ok {
 		return "", errs.New(errs.NotFound, "%.40q is not taken here; there are %s", r.PathValue("format"), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
 	v, err := s.Door.Enter(w, r, secret)
@@ -106,23 +102,45 @@ func (s *server) take(w http.ResponseWriter, r *http.Request, known map[string]f
 	if err != nil {
 		return "", err
 	}
-	now := s.Now()
-	ins, err := read(s, request{v.Integration, r.Header, body, now})
-	if err != nil {
-		return "", err
+	n, err := s.receive(v, f, body)
+	if err == nil {
+		v.Saw(f.Name, body, n, "")
+	} else if code := door.StatusOf(err); code >= 400 && code < 500 {
+		v.Saw(f.Name, body, n, errs.Message(err))
 	}
+	return "Ok.", err
+}
+
+// receive takes the alerts of a body in, and returns how many there are.
+func (s *server) receive(v *door.Visit, f detect.Format, body []byte) (int, error) {
+	now := s.Now()
+	if f.Name == "cloudwatch" {
+		if err := s.check(v.Context(), v.Integration, body, now); err != nil {
+			return 0, err
+		}
+	}
+	q := detect.Sent{Integration: v.Integration, Body: body, Now: now}
+	if f.Mapped {
+		q.Mapping = s.Catalog().Integrations[v.Integration]
+	}
+	got, err := f.Read(q)
+	if err != nil {
+		return 0, err
+	}
+	if got.Note != "" {
+		s.Log.Warn("a sender should be looked at", "integration", v.Integration, "note", got.Note)
+	}
+	ins := got.Alerts
 	if err := v.Take(len(ins)); err != nil {
-		return "", err
+		return len(ins), err
 	}
 	for i := range ins {
 		if ins[i].Integration, err = v.Integration, door.Check(ins[i].Key, ins[i].Labels, ins[i].Annotations); err != nil {
-			return "", err
+			return len(ins), err
 		}
 	}
-	if _, err := s.Detect.Receive(v.Context(), ins, now); err != nil {
-		return "", err
-	}
-	return "Ok.", nil
+	_, err = s.Detect.Receive(v.Context(), ins, now)
+	return len(ins), err
 }
 
 // refuse answers with an error in one line. Too much is 503: Alertmanager's webhook gives up on 429.

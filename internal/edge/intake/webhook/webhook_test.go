@@ -15,6 +15,7 @@ import (
 
 	"nightkeeper/internal/edge/intake/webhook"
 	"nightkeeper/internal/edge/store"
+	"nightkeeper/internal/kit/ask"
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/catalog"
@@ -29,13 +30,16 @@ type world struct {
 	url    string
 	log    bytes.Buffer
 	broken bool
+	aws    aws
+	seen   []door.Seen
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t}
 	c := &catalog.Catalog{Hash: "one", Integrations: map[string]*catalog.Integration{
-		"shop": {Key: "incident.id", Title: "incident.what", Status: "incident.state", Over: []string{"Fixed"}, Alerts: "payload.items", Labels: map[string]string{"shelf": "where.0"}},
+		"shop":  {Key: "incident.id", Title: "incident.what", Status: "incident.state", Over: []string{"Fixed"}, Alerts: "payload.items", Labels: map[string]string{"shelf": "where.0"}},
+		"plain": {Unsigned: true},
 	}}
 	db, err := store.Open(t.Context(), t.TempDir()+"/nk.db")
 	if err != nil {
@@ -54,7 +58,7 @@ func newWorld(t *testing.T) *world {
 		return door.Caller{Integration: name, May: func(string) bool { return true }}, nil
 	}
 	srv := httptest.NewServer(webhook.New(webhook.Config{
-		Door: door.New(door.Config{Who: who, MaxBatch: 50}), Detect: w.detect, Catalog: func() *catalog.Catalog { return c },
+		Door: door.New(door.Config{Who: who, MaxBatch: 50, Saw: func(x door.Seen) { w.seen = append(w.seen, x) }}), Ask: ask.New(&w.aws), Detect: w.detect, Catalog: func() *catalog.Catalog { return c },
 		Now: func() time.Time { return t0 }, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	}))
 	t.Cleanup(srv.Close)
@@ -125,7 +129,7 @@ func TestEachAlertOfAnAlertmanagerGroupIsOne(t *testing.T) {
 	if len(as) != 2 || as[0].Key != "aaaaaaaaaaaaaaaa" || as[0].Integration != "am" || !as[0].EndsAt.IsZero() || as[0].URL != "http://prom/g" || as[1].URL != "http://am:9093" || as[0].Group != as[1].Group {
 		t.Fatalf("%+v", as)
 	}
-	if !strings.Contains(w.log.String(), "left_out=2") {
+	if !strings.Contains(w.log.String(), "2 of this one") {
 		t.Errorf("nobody is told of alerts that the sender leaves out: %s", w.log.String())
 	}
 	// The group changes; each alert is still itself. Grafana OnCall's address is the same door.
@@ -173,7 +177,8 @@ func TestBadBodiesAreRefusedWithAReason(t *testing.T) {
 		{"/intake/webhook/nk_a", `[` + strings.TrimSuffix(many, ",") + `]`, 413, "at most 50"},
 		{"/intake/webhook/nk_a", `{"title":"x","labels":{"` + strings.Repeat("n", 300) + `":"v"}}`, 400, "longer than 256"},
 		{"/intake/datadog/nk_a", `{}`, 400, "no title"},
-		{"/intake/cloudwatch/nk_a", `{}`, 400, "neither"},
+		{"/intake/cloudwatch/nk_a", `{}`, 400, "no signature of SNS"},
+		{"/intake/cloudwatch/nk_plain", `{}`, 400, "neither"},
 		{"/intake/cloudwatch/nk_a", `{"Type":"Notification","TopicArn":"x"}`, 400, "not the name of a topic"},
 		{"/intake/nothing/nk_a", `{}`, 404, "alertmanager, cloudwatch, datadog, grafana, webhook"},
 		{"/integrations/v1/zabbix/nk_a/", `{}`, 404, "formatted_webhook"},
@@ -185,6 +190,10 @@ func TestBadBodiesAreRefusedWithAReason(t *testing.T) {
 	}
 	if as := w.firing(); len(as) != 0 {
 		t.Errorf("%d alerts of refused bodies", len(as))
+	}
+	// All but those of nobody and of no format can be looked at.
+	if n := len(w.seen); n != 12 || w.seen[0].Integration != "a" || w.seen[0].Format != "alertmanager" || !strings.Contains(w.seen[0].Refused, "no alerts") || string(w.seen[0].Body) != `{"alerts":[]}` {
+		t.Errorf("%d were seen: %+v", n, w.seen)
 	}
 }
 
@@ -254,11 +263,6 @@ func TestDatadog(t *testing.T) {
 	f(fmt.Sprintf(plain, "[Warn Recovered on {host:web-1}]", 6), "", "", "", 0)
 }
 
-// sns wraps a message as SNS does.
-func sns(kind, message string) string {
-	return fmt.Sprintf(`{"Type":%q,"MessageId":"22b80b92","TopicArn":"arn:aws:sns:eu-central-1:123456789012:alarms","Subject":"ALARM","Message":%q,"Timestamp":"2026-11-27T03:00:00.000Z","SignatureVersion":"1","Signature":"x","SigningCertURL":"https://sns.eu-central-1.amazonaws.com/x.pem"}`, kind, message)
-}
-
 const alarm = `{"AlarmName":"cpu-high","AlarmDescription":"web is hot","AWSAccountId":"123456789012","NewStateValue":"%s","NewStateReason":"Threshold Crossed","StateChangeTime":"2026-11-27T02:59:58.123+0000","Region":"EU (Frankfurt)","AlarmArn":"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:cpu-high","OldStateValue":"OK","Trigger":{"MetricName":"CPUUtilization","Namespace":"AWS/EC2","Dimensions":[{"value":"i-1","name":"InstanceId"}]}}`
 
 func TestCloudWatch(t *testing.T) {
@@ -272,41 +276,13 @@ func TestCloudWatch(t *testing.T) {
 	if as := w.firing(); len(as) != 1 {
 		t.Errorf("no data is no recovery: %+v", as)
 	}
-	w.ok("/intake/cloudwatch/nk_aws", fmt.Sprintf(alarm, "OK")) // raw delivery
+	w.ok("/intake/cloudwatch/nk_aws", sns("Notification", fmt.Sprintf(alarm, "OK")))
 	if as := w.firing(); len(as) != 0 {
 		t.Errorf("%+v", as)
 	}
 	w.ok("/intake/cloudwatch/nk_aws", sns("Notification", "the budget is used up"))
 	if as := w.firing(); len(as) != 1 || as[0].Title != "ALARM" {
 		t.Errorf("a message of another kind is shown: %+v", as)
-	}
-}
-
-func TestSubscriptionIsConfirmedByAPerson(t *testing.T) {
-	w := newWorld(t)
-	confirm := func(address string) (int, string) {
-		return w.post("/intake/cloudwatch/nk_aws", strings.Replace(sns("SubscriptionConfirmation", "You have chosen to subscribe"), `"Subject"`,
-			fmt.Sprintf(`"Token":"t0k3n","SubscribeURL":%q,"Subject"`, address), 1))
-	}
-	const good = "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-central-1:123456789012:alarms&Token=t0k3n"
-	for address, why := range map[string]string{
-		"http" + strings.TrimPrefix(good, "https"):                        "not at sns.eu-central-1",
-		strings.Replace(good, "amazonaws.com", "amazonaws.com.evil", 1):   "not at sns.eu-central-1",
-		strings.Replace(good, "https://", "https://evil@", 1):             "not at sns.eu-central-1",
-		strings.Replace(good, "sns.eu-central-1", "sns.us-east-1", 1):     "not at sns.eu-central-1",
-		strings.Replace(good, "ConfirmSubscription", "Unsubscribe", 1):    "does not confirm",
-		strings.Replace(good, "123456789012:alarms", "123456789012:x", 1): "does not confirm",
-		strings.Replace(good, "t0k3n", "other", 1):                        "does not confirm",
-	} {
-		if status, said := confirm(address); status != 400 || !strings.Contains(said, why) {
-			t.Errorf("%s: %d %s", address, status, said)
-		}
-	}
-	if w.log.Len() != 0 {
-		t.Errorf("the log names an address that was refused: %s", w.log.String())
-	}
-	if status, said := confirm(good); status != 200 || !strings.Contains(w.log.String(), "Token=t0k3n") || !strings.Contains(w.log.String(), "confirm") {
-		t.Errorf("%d %s; the log says %s", status, said, w.log.String())
 	}
 }
 

@@ -112,6 +112,7 @@ func New(c Config) http.Handler {
 	r.observe()
 	r.detect()
 	r.heartbeats()
+	r.integrations()
 	r.page()
 	r.channels()
 	r.respond()

@@ -31,6 +31,8 @@ func here(path, item string) bool {
 		return path == "/"
 	case item == "/oncall" && (strings.HasPrefix(path, "/pages/") || strings.HasPrefix(path, "/people/")):
 		return true
+	case item == "/alerts" && (strings.HasPrefix(path, "/silences") || strings.HasPrefix(path, "/integrations") || strings.HasPrefix(path, "/heartbeats")):
+		return true
 	case item == "/runbooks" && strings.HasPrefix(path, "/runs/"):
 		return true
 	}
@@ -176,8 +178,10 @@ func factSign(kind string) string {
 		return "ok"
 	case respond.KindNamed:
 		return "cause"
-	case respond.KindNoted, remediate.KindNoted:
+	case respond.KindNoted, remediate.KindNoted, detect.KindNoted, detect.KindHeartbeatSet, detect.KindHeartbeatDropped:
 		return "note"
+	case detect.KindCalled:
+		return "page"
 	case respond.KindCommander:
 		return "flag"
 	case page.KindAcked:
