@@ -192,6 +192,11 @@ func (l *loader) checkService(s *Service) {
 	}
 	l.ref("Service", s.Name, "$.spec.team", "Team", s.Team)
 	l.ref("Service", s.Name, "$.spec.escalationPolicy", "EscalationPolicy", s.EscalationPolicy)
+	if s.Urgency != "" {
+		l.oneOf("Service", s.Name, "$.spec.urgency", "urgency", s.Urgency, UrgencyHigh, UrgencyLow)
+	}
+	l.atLeastMinute("Service", s.Name, "autoResolve", s.AutoResolve)
+	l.atLeastMinute("Service", s.Name, "ackTimeout", s.AckTimeout)
 	for i, d := range s.DependsOn {
 		l.ref("Service", s.Name, fmt.Sprintf("$.spec.dependsOn[%d]", i), "Service", d)
 	}

@@ -87,9 +87,10 @@ func Load(fsys fs.FS) (*Catalog, []Problem) {
 		l.fail(".", nil, "the directory cannot be read: %v", err)
 	}
 	l.cat.Hash = hex.EncodeToString(sum.Sum(nil))
-	if len(l.cat.Documents) == 0 && len(l.problems) == 0 {
+	if len(l.cat.Documents) == 0 && len(l.blocks) == 0 && len(l.problems) == 0 {
 		l.fail(".", nil, "no declarations found; put YAML documents with apiVersion, kind, metadata and spec here")
 	}
+	l.readBlocks()
 	l.check()
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -112,6 +113,7 @@ type loader struct {
 	cat      *Catalog
 	problems []Problem
 	docs     map[string]placedDoc // by kind/name
+	blocks   []block
 }
 
 type placedDoc struct {
@@ -215,6 +217,10 @@ func (l *loader) document(file string, body ast.Node) {
 		l.fail(file, body.GetToken(), "a document must be a mapping with apiVersion, kind, metadata and spec")
 		return
 	}
+	if isBlock(m) {
+		l.blocks = append(l.blocks, block{file, m})
+		return
+	}
 	h, spec, ok := l.head(file, m)
 	if !ok {
 		return
@@ -282,7 +288,15 @@ func (l *loader) head(file string, m *ast.MappingNode) (head, ast.Node, bool) {
 	return h, spec, ok
 }
 
-func decode(n ast.Node, v any) error { return yaml.NodeToValue(n, v, yaml.Strict()) }
+// decode reads a node into v. The library panics for some tags before values of another kind.
+func decode(n ast.Node, v any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &placed{"this cannot be read; a tag (a word after !) or an alias is not what belongs here", begin(n)}
+		}
+	}()
+	return yaml.NodeToValue(n, v, yaml.Strict())
+}
 
 func valueToken(m *ast.MappingNode, key string) *token.Token {
 	for _, v := range m.Values {

@@ -126,6 +126,64 @@ func (h *SupportHours) WaitsUntil(severity string, now time.Time) time.Time {
 	return h.Next(now)
 }
 
+// Urgencies of a service.
+const (
+	UrgencyHigh = "high"
+	UrgencyLow  = "low"
+)
+
+// WaitsUntil returns until when a page about a service waits for support hours; zero when it does not. The urgency of the
+// service decides, and without one the severity.
+func (c *Catalog) WaitsUntil(service string, p *EscalationPolicy, severity string, now time.Time) time.Time {
+	urgency := ""
+	if s := c.Services[service]; s != nil {
+		urgency = s.Urgency
+	}
+	switch {
+	case urgency == UrgencyHigh || p == nil:
+		return time.Time{}
+	case urgency == UrgencyLow:
+		hours := c.HoursOf(p)
+		if hours.Contains(now) {
+			return time.Time{}
+		}
+		return hours.Next(now)
+	}
+	return p.SupportHours.WaitsUntil(severity, now)
+}
+
+// HoursOf returns when people of a policy work: its support hours, or from 09:00 to 17:00 on the days from Monday to
+// Friday in the time zone of the first schedule that it names.
+func (c *Catalog) HoursOf(p *EscalationPolicy) Hours {
+	usual := Hours{Days: []string{"mon", "tue", "wed", "thu", "fri"}, From: "09:00", To: "17:00", TimeZone: "UTC"}
+	if p == nil {
+		return usual
+	}
+	if p.SupportHours != nil {
+		return p.SupportHours.Hours
+	}
+	for _, st := range p.Steps {
+		for _, t := range st.Targets {
+			if s := c.Schedules[t.Schedule]; s != nil {
+				usual.TimeZone = s.TimeZone
+				return usual
+			}
+		}
+	}
+	return usual
+}
+
+// AckTimeoutOf returns after what time an acknowledged page about a service opens again; 0 means never.
+func (c *Catalog) AckTimeoutOf(service string, p *EscalationPolicy) time.Duration {
+	if s := c.Services[service]; s != nil && s.AckTimeout > 0 {
+		return s.AckTimeout.D()
+	}
+	if p == nil {
+		return 0
+	}
+	return p.AckTimeout.D()
+}
+
 // NotifyRule says by which channel a person wants to be told, and how long after the page reached them: not any more when
 // somebody has acknowledged by then.
 type NotifyRule struct {
@@ -215,6 +273,12 @@ func (l *loader) severityList(kind, name, where string, list []string) {
 	}
 }
 
+func (l *loader) atLeastMinute(kind, name, field string, d Duration) {
+	if d > 0 && d.D() < time.Minute {
+		l.at(kind, name, "$.spec."+field, "%s is %s; it must be at least 1m, or 0 for never", field, d)
+	}
+}
+
 // checkReach warns of pages that would reach nobody or wake nobody.
 func (l *loader) checkReach(p *EscalationPolicy) {
 	for _, sev := range severities[:3] {
@@ -234,9 +298,7 @@ func (l *loader) checkReach(p *EscalationPolicy) {
 			l.at("EscalationPolicy", p.Name, "$.spec.supportHours.severities", "SEV1 would wait until the morning").Warning = true
 		}
 	}
-	if t := p.AckTimeout.D(); t > 0 && t < time.Minute {
-		l.at("EscalationPolicy", p.Name, "$.spec.ackTimeout", "ackTimeout is %s; it must be at least 1m, or 0 for never", p.AckTimeout)
-	}
+	l.atLeastMinute("EscalationPolicy", p.Name, "ackTimeout", p.AckTimeout)
 }
 
 // checkNotify checks a person's own rules.

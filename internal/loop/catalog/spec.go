@@ -43,6 +43,9 @@ type Service struct {
 	EscalationPolicy  string            `yaml:"escalationPolicy"` // overrides the team's
 	Control           string            `yaml:"control"`          // base URL of the service's remediation API
 	Links             map[string]string `yaml:"links"`            // repository, dashboard, …
+	Urgency           string            `yaml:"urgency"`          // high: pages at every hour; low: only in support hours; empty: by severity
+	AutoResolve       Duration          `yaml:"autoResolve"`      // an alert from outside of which nothing is heard for so long is over; 0 means never
+	AckTimeout        Duration          `yaml:"ackTimeout"`       // instead of the policy's
 }
 
 // Team owns services and is paged for them.
