@@ -105,6 +105,7 @@ func empty() *Catalog {
 		Budgets: map[string]*BudgetPolicy{}, Experiments: map[string]*Experiment{}, Runbooks: map[string]*Runbook{},
 		AlertRules: map[string]*AlertRule{}, Inhibitions: map[string]*Inhibition{},
 		Integrations: map[string]*Integration{}, Heartbeats: map[string]*Heartbeat{},
+		Regions: map[string]*Region{}, Roles: map[string]*Role{}, Handoffs: map[string]*Handoff{},
 	}
 }
 
@@ -333,6 +334,9 @@ var decoders = map[string]func(l *loader, file string, m Meta, spec ast.Node){
 	"Heartbeat": func(l *loader, f string, m Meta, n ast.Node) {
 		read(l, f, n, l.cat.Heartbeats, &Heartbeat{Meta: m, Grace: Duration(time.Minute)}, m)
 	},
+	"Region":  func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.Regions, &Region{Meta: m}, m) },
+	"Role":    func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.Roles, &Role{Meta: m}, m) },
+	"Handoff": func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.Handoffs, usualHandoff(m), m) },
 }
 
 func kinds() []string { return slices.Sorted(maps.Keys(decoders)) }

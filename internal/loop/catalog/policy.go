@@ -20,6 +20,8 @@ type Hours struct {
 	From     string   `yaml:"from" json:"from"` // such as 22:00
 	To       string   `yaml:"to" json:"to"`
 	TimeZone string   `yaml:"timeZone" json:"time_zone"` // default UTC
+
+	loc *time.Location // of a region, read once when the catalog is checked
 }
 
 // window is Hours that were read.
@@ -36,12 +38,14 @@ func (h *Hours) Check() error {
 }
 
 func (h *Hours) read() (window, error) {
-	var out window
-	loc, err := time.LoadLocation(cmp.Or(h.TimeZone, "UTC"))
-	if err != nil || h.TimeZone == "Local" {
-		return out, fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Berlin", h.TimeZone)
+	out := window{loc: h.loc}
+	if out.loc == nil {
+		loc, err := time.LoadLocation(cmp.Or(h.TimeZone, "UTC"))
+		if err != nil || h.TimeZone == "Local" {
+			return out, fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Berlin", h.TimeZone)
+		}
+		out.loc = loc
 	}
-	out.loc = loc
 	for i, name := range days {
 		out.days[i] = len(h.Days) == 0 || slices.Contains(h.Days, name)
 	}
@@ -102,6 +106,25 @@ func (h *Hours) Next(t time.Time) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// Until returns when the hours that contain t end, counting windows that follow without a pause as one; zero when they do
+// not end within a week, or do not contain t.
+func (h *Hours) Until(t time.Time) time.Time {
+	w, err := h.read()
+	if err != nil || !h.Contains(t) {
+		return time.Time{}
+	}
+	end := t
+	for _, p := range w.around(t) {
+		if !p[0].After(end) && p[1].After(end) {
+			end = p[1]
+		}
+	}
+	if end.Sub(t) >= week {
+		return time.Time{}
+	}
+	return end
 }
 
 // SupportHours say when pages of some severities may wake somebody. Outside of the hours such a page waits until they

@@ -77,7 +77,7 @@ type Target struct {
 	Person   string `yaml:"person"`
 	Schedule string `yaml:"schedule"`
 	Team     string `yaml:"team"`
-	Role     string `yaml:"role"` // manager: of the team that owns the service
+	Role     string `yaml:"role"` // manager: of the team that owns the service; or the name of a Role: who is on it now
 
 	Severities []string `yaml:"severities"` // only for pages of these; empty means all
 }
@@ -97,6 +97,8 @@ type EscalationPolicy struct {
 
 	AckTimeout   Duration      `yaml:"ackTimeout"` // an acknowledged page that is not resolved by then opens again; 0 means never
 	SupportHours *SupportHours `yaml:"supportHours"`
+
+	made bool // of a chain or a role: it is for nobody's services
 }
 
 // DefaultHold is how long a page waits for a low-risk runbook when the policy does not say.
@@ -214,6 +216,9 @@ type Catalog struct {
 	Inhibitions  map[string]*Inhibition
 	Integrations map[string]*Integration
 	Heartbeats   map[string]*Heartbeat
+	Regions      map[string]*Region
+	Roles        map[string]*Role
+	Handoffs     map[string]*Handoff
 	Documents    []Document
 	Hash         string // SHA-256 over all files, in hex
 }
@@ -233,12 +238,17 @@ func (c *Catalog) PolicyFor(service string) *EscalationPolicy {
 	if p := c.Policies["default"]; p != nil {
 		return p
 	}
-	if len(c.Policies) == 1 {
-		for _, p := range c.Policies {
-			return p
+	var only *EscalationPolicy
+	for _, p := range c.Policies {
+		if p.made {
+			continue
 		}
+		if only != nil {
+			return nil
+		}
+		only = p
 	}
-	return nil
+	return only
 }
 
 // TierOf returns the tier of a service; an unknown service is standard.

@@ -167,6 +167,10 @@ func peopleOf(p Page, s catalog.Step, c *catalog.Catalog, made []rota.Override, 
 		switch {
 		case t.Role == catalog.RoleManager && c.Services[p.Service] != nil && c.Teams[c.Services[p.Service].Team] != nil:
 			add(c.Teams[c.Services[p.Service].Team].Manager)
+		case t.Role != "":
+			for _, p := range rota.OnRole(c, t.Role, made, now) {
+				add(p)
+			}
 		case t.Person != "":
 			add(t.Person)
 		case t.Schedule != "" && c.Schedules[t.Schedule] != nil:
