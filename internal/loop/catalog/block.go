@@ -23,7 +23,7 @@ type block struct {
 }
 
 // blockKeys are the keys of a block, in the order in which they are read: what is later may name what is earlier.
-var blockKeys = []string{"schedules", "escalation_policies", "services", "integrations"}
+var blockKeys = []string{"schedules", "escalation_policies", "services", "regions", "global_roles", "handoff_protocol", "integrations"}
 
 // isBlock reports whether a document is a block: one of ours has at least one of its four fields.
 func isBlock(m *ast.MappingNode) bool {
@@ -83,6 +83,12 @@ func (b *blocks) part(key string, n ast.Node) {
 		b.policies(n)
 	case "services":
 		b.services(n)
+	case "regions":
+		b.regions(n)
+	case "global_roles":
+		b.roles(n)
+	case "handoff_protocol":
+		b.handoff(n)
 	case "integrations":
 		b.integrations(n)
 	}
@@ -159,7 +165,7 @@ func tree(at ast.Node, pairs ...*ast.MappingValueNode) *ast.MappingNode {
 	return ast.Mapping(word("", at).Token, false, slices.DeleteFunc(pairs, func(p *ast.MappingValueNode) bool { return p == nil })...)
 }
 
-func list(at ast.Node, vs ...ast.Node) *ast.SequenceNode {
+func seq(at ast.Node, vs ...ast.Node) *ast.SequenceNode {
 	s := ast.Sequence(word("", at).Token, false)
 	s.Values = append(s.Values, vs...)
 	return s
@@ -248,7 +254,7 @@ func (b *blocks) person(n ast.Node) ast.Node {
 	b.people[strings.ToLower(said)] = name
 	b.warn(n, "no Person has the address %s: %s was made of it, who is only told by email; declare a Person with this address and more contacts", said, name)
 	b.declare("Person", heading{name: word(name, n), title: n},
-		pair("contacts", list(n, tree(n, pair("channel", word("email", n)), pair("address", word(said, n))))))
+		pair("contacts", seq(n, tree(n, pair("channel", word("email", n)), pair("address", word(said, n))))))
 	return word(name, n)
 }
 
@@ -292,7 +298,7 @@ func (b *blocks) schedules(n ast.Node) {
 		for i, la := range b.items(f["layers"], "layers") {
 			layers = append(layers, b.layer(la, i))
 		}
-		b.declare("Schedule", heading{v.Key, f["name"], f["labels"], f["description"]}, maybe("timeZone", f["time_zone"]), pair("layers", list(f["layers"], layers...)))
+		b.declare("Schedule", heading{v.Key, f["name"], f["labels"], f["description"]}, maybe("timeZone", f["time_zone"]), pair("layers", seq(f["layers"], layers...)))
 	}
 }
 
@@ -322,10 +328,10 @@ func (b *blocks) layer(n ast.Node, i int) ast.Node {
 	out := tree(n, pair("name", name), maybe("start", start), maybe("from", from), maybe("until", f["end"]),
 		maybe("turn", b.seconds(f["rotation_turn_length_seconds"], "rotation_turn_length_seconds")))
 	if members != nil {
-		out.Values = append(out.Values, pair("members", list(f["users"], members...)))
+		out.Values = append(out.Values, pair("members", seq(f["users"], members...)))
 	}
 	if hours != nil {
-		out.Values = append(out.Values, pair("restrictions", list(f["restrictions"], hours...)))
+		out.Values = append(out.Values, pair("restrictions", seq(f["restrictions"], hours...)))
 	}
 	return out
 }
@@ -408,11 +414,11 @@ func (b *blocks) steps(n ast.Node) ast.Node {
 					to = append(to, x)
 				}
 			}
-			step.Values = append(step.Values, pair("targets", list(f["targets"], to...)))
+			step.Values = append(step.Values, pair("targets", seq(f["targets"], to...)))
 		}
 		out = append(out, step)
 	}
-	return list(n, out...)
+	return seq(n, out...)
 }
 
 func (b *blocks) target(n ast.Node) ast.Node {
@@ -473,7 +479,11 @@ func (b *blocks) owner(service, policy ast.Node) ast.Node {
 			return word(t, policy)
 		}
 	}
-	if b.cat.Teams[name] != nil || b.cat.Policies[name] == nil {
+	switch {
+	case b.cat.Teams[name] != nil:
+		return word(name, policy)
+	case b.cat.Policies[name] == nil: // that is the mistake to speak of
+		b.declare("Team", heading{name: policy}, pair("members", seq(policy)))
 		return word(name, policy)
 	}
 	var members []ast.Node
@@ -481,7 +491,7 @@ func (b *blocks) owner(service, policy ast.Node) ast.Node {
 		members = append(members, word(p, policy))
 	}
 	b.warn(service, "service %s has no team: team %s was made of everybody that its escalation policy names; declare a Team and write team here", slug(scalar(service)), name)
-	b.declare("Team", heading{name: policy}, pair("members", list(policy, members...)), pair("escalationPolicy", policy))
+	b.declare("Team", heading{name: policy}, pair("members", seq(policy, members...)), pair("escalationPolicy", policy))
 	return word(name, policy)
 }
 
@@ -507,7 +517,7 @@ func (b *blocks) reached(p *EscalationPolicy) map[string]bool {
 
 // instead says what to do for integrations that other systems have and that are set up elsewhere here.
 var instead = map[string]string{
-	"monitoring":    "make a token with `nightkeeper token` and have it send to the address for its kind, see docs/alerts.md; what it sends finds its service by labels or an AlertRule",
+	"monitoring":    "make a token with the scope intake at API tokens and have it send to the address for its kind, see docs/alerts.md; what it sends finds its service by labels or an AlertRule",
 	"communication": "name the room in the channels file and give people or teams a contact there, see docs/channels.md",
 	"status_page":   "Nightkeeper does not write to status pages of others: a runbook can, with an HTTP action, see docs/runbooks.md",
 	"ticketing":     "SEV4 alerts become tickets on /tickets; for a tracker of yours, have a runbook or a webhook contact make the issue, see docs/channels.md",
