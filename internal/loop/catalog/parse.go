@@ -92,6 +92,7 @@ func Load(fsys fs.FS) (*Catalog, []Problem) {
 	}
 	l.readBlocks()
 	l.check()
+	l.cat.docs = l.docs
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -150,6 +151,18 @@ func (l *loader) place(kind, name, where string) (file string, tok *token.Token)
 		}
 	}
 	return d.file, tok
+}
+
+// Warn returns a warning about a path of a document, such as $.spec.steps[1]; at the document where the path is not in it,
+// and at no file when there is no such document.
+func (c *Catalog) Warn(kind, name, path, format string, args ...any) Problem {
+	l := loader{docs: c.docs}
+	p := l.at(kind, name, path, format, args...)
+	p.Warning = true
+	if p.File == "" {
+		p.File = "."
+	}
+	return *p
 }
 
 // begin returns where a node begins: a mapping's own token is its first colon.

@@ -302,16 +302,8 @@ func (l *loader) atLeastMinute(kind, name, field string, d Duration) {
 	}
 }
 
-// checkReach warns of pages that would reach nobody or wake nobody.
+// checkReach checks when a policy may wake somebody.
 func (l *loader) checkReach(p *EscalationPolicy) {
-	for _, sev := range severities[:3] {
-		covered := slices.ContainsFunc(p.Steps, func(s Step) bool {
-			return slices.ContainsFunc(s.Targets, func(t Target) bool { return t.Is(sev) })
-		})
-		if len(p.Steps) > 0 && !covered {
-			l.at("EscalationPolicy", p.Name, "$.spec.steps", "no target is for %s: such a page would tell everybody in the catalog", sev).Warning = true
-		}
-	}
 	if h := p.SupportHours; h != nil {
 		if err := h.Check(); err != nil {
 			l.at("EscalationPolicy", p.Name, "$.spec.supportHours", "%s", err)

@@ -221,6 +221,8 @@ type Catalog struct {
 	Handoffs     map[string]*Handoff
 	Documents    []Document
 	Hash         string // SHA-256 over all files, in hex
+
+	docs map[string]placedDoc // by kind/name
 }
 
 // PolicyFor returns the escalation policy of a service: its own, its team's, or the only one there is.
