@@ -29,5 +29,8 @@ func (r *routes) page() {
 		ns, err := r.Page.Inbox(ctx, in.Name)
 		return orEmpty(ns), err
 	})
+	get(r, "/policies/{name}", "An escalation policy as a line of time: whom each step would tell now, by what, and what would go wrong", "read", func(ctx context.Context, in *NameIn) (page.PolicyView, error) {
+		return r.Page.Policy(ctx, in.Name, r.Now())
+	})
 	r.rota()
 }

@@ -94,6 +94,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	get("/people/{name}", s.personPage)
 	do("/people/{name}/calendar", s.doRenewCalendar)
 	mux.HandleFunc("GET /calendar/{token}", s.calendar)
+	get("/policies/{name}", s.policyPage)
 	get("/pages/{id}", s.pagePage)
 	do("/pages/{id}/ack", s.doAck)
 	open("/ack/{token}", s.ackPage)
