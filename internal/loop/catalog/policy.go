@@ -127,6 +127,20 @@ func (h *Hours) Until(t time.Time) time.Time {
 	return end
 }
 
+// NextDay returns the first window of the hours that begins after t; zero times when they cannot be read.
+func (h *Hours) NextDay(t time.Time) (from, to time.Time) {
+	w, err := h.read()
+	if err != nil {
+		return time.Time{}, time.Time{}
+	}
+	for _, p := range w.around(t) {
+		if p[0].After(t) {
+			return p[0], p[1]
+		}
+	}
+	return time.Time{}, time.Time{}
+}
+
 // SupportHours say when pages of some severities may wake somebody. Outside of the hours such a page waits until they
 // begin.
 type SupportHours struct {

@@ -97,6 +97,7 @@ type EscalationPolicy struct {
 
 	AckTimeout   Duration      `yaml:"ackTimeout"` // an acknowledged page that is not resolved by then opens again; 0 means never
 	SupportHours *SupportHours `yaml:"supportHours"`
+	KeepTickets  bool          `yaml:"keepTickets"` // a ticket whose alerts are over stays until somebody closes it
 
 	made bool // of a chain or a role: it is for nobody's services
 }

@@ -25,6 +25,11 @@ const (
 	KindNoticed        = "page.noticed"         // a channel accepted a notice about being on call
 	KindCalendarMoved  = "page.calendar_moved"  // a calendar has another address
 	KindUnnoticed      = "page.unnoticed"       // a notice could not be delivered
+
+	KindTicketOpened = "page.ticket_opened" // alerts that page nobody wait for the next business day
+	KindTicketTaken  = "page.ticket_taken"  // somebody works on it
+	KindTicketCalm   = "page.ticket_calm"   // its alerts are over, and its policy keeps it
+	KindTicketDone   = "page.ticket_done"
 )
 
 // Changed is the payload of facts about a page.

@@ -22,7 +22,7 @@ func Exercise(t *testing.T, open func(t testing.TB) *store.DB) {
 		tests []exercise
 	}{
 		{"tx", txTests}, {"event", eventTests}, {"job", jobTests}, {"worker", workerTests}, {"follow", followTests},
-		{"auth", authTests}, {"observe", observeTests}, {"detect", detectTests}, {"outside", outsideTests}, {"heartbeat", heartbeatTests}, {"page", pageTests}, {"rota", rotaTests}, {"respond", respondTests},
+		{"auth", authTests}, {"observe", observeTests}, {"detect", detectTests}, {"outside", outsideTests}, {"heartbeat", heartbeatTests}, {"page", pageTests}, {"ticket", ticketTests}, {"rota", rotaTests}, {"respond", respondTests},
 		{"remediate", remediateTests}, {"learn", learnTests}, {"prevent", preventTests}, {"text", textTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
