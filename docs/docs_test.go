@@ -131,6 +131,23 @@ func TestExampleCatalogIsGood(t *testing.T) {
 	}
 }
 
+// The blocks load as they are written. What had to be made of them is said, and is all that is said.
+func TestExampleBlocksLoad(t *testing.T) {
+	c, problems := catalog.Load(os.DirFS("examples/blocks"))
+	for _, p := range problems {
+		made := strings.Contains(p.Message, " made of ") || strings.HasPrefix(p.Message, "integration Tracker") || strings.HasPrefix(p.Message, "no region covers")
+		if !p.Warning || !made {
+			t.Error(p)
+		}
+	}
+	if p := c.PolicyFor("ferry-booking"); p == nil || p.Name != "booking-oncall" || len(p.Steps) != 3 || c.Services["ferry-booking"].Team != "booking" {
+		t.Errorf("%+v", p)
+	}
+	if r := c.Regions["americas"]; r == nil || len(r.Chain) != 3 || len(c.Roles) != 1 || len(c.Handoffs) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // Every YAML document, runbook and script on a page is part of the examples, word for word.
 func TestExamplesOnPagesAreOfTheExampleCatalog(t *testing.T) {
 	var all strings.Builder

@@ -11,6 +11,7 @@ import (
 	"nightkeeper/internal/app"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/page"
 )
 
 // newOncallTest sends test messages.
@@ -91,17 +92,17 @@ func newWebhookKey(c *client) *cobra.Command {
 	return c.flags(cmd)
 }
 
-// checkChannels says what is wrong with a channels file, and which contacts of the catalog it has nothing for.
-func checkChannels(path string, c *catalog.Catalog) (problems []catalog.Problem) {
+// checkChannels says what is wrong with a channels file, which contacts of the catalog it has nothing for, and which work.
+func checkChannels(path string, c *catalog.Catalog) (problems []catalog.Problem, works page.Works) {
 	if path == "" {
-		return nil
+		return nil, nil
 	}
 	ch, err := app.ReadChannels(path)
 	if err != nil {
-		return []catalog.Problem{{File: path, Message: errs.Message(err)}}
+		return []catalog.Problem{{File: path, Message: errs.Message(err)}}, nil
 	}
 	for _, text := range ch.Unreachable(c, true) {
 		problems = append(problems, catalog.Problem{File: path, Message: "warning: " + text, Warning: true})
 	}
-	return problems
+	return problems, ch.Works(true)
 }

@@ -124,6 +124,7 @@ func (a *App) Reload() error {
 	c, problems := catalog.Load(os.DirFS(a.opts.CatalogDir))
 	problems = append(problems, remediate.CheckRunbooks(c)...)
 	problems = append(problems, rota.Check(c, a.opts.Now())...)
+	problems = append(problems, page.Lint(c, a.opts.channels.Works(a.opts.SMTP.Host != ""), a.opts.Now())...)
 	bad := catalog.Errors(problems)
 	for _, p := range problems {
 		if p.Warning {

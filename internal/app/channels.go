@@ -160,6 +160,19 @@ func names(rooms map[string]secret.Text) []string {
 
 // Unreachable returns the contacts of a catalog that a server with these channels cannot use, each with the reason.
 func (c Channels) Unreachable(cat *catalog.Catalog, mail bool) (out []string) {
+	works := c.Works(mail)
+	for _, name := range slices.Sorted(maps.Keys(cat.People)) {
+		for _, contact := range cat.People[name].Contacts {
+			if why := works(name, contact); why != "" {
+				out = append(out, why)
+			}
+		}
+	}
+	return out
+}
+
+// Works says why a server with these channels cannot use a contact.
+func (c Channels) Works(mail bool) page.Works {
 	rooms := map[string][]string{"inbox": nil, "webhook": nil}
 	if mail {
 		rooms["email"] = nil
@@ -167,18 +180,16 @@ func (c Channels) Unreachable(cat *catalog.Catalog, mail bool) (out []string) {
 	for _, s := range c.settings() {
 		rooms[s.name] = s.rooms
 	}
-	for _, name := range slices.Sorted(maps.Keys(cat.People)) {
-		for _, contact := range cat.People[name].Contacts {
-			known, ok := rooms[contact.Channel]
-			switch {
-			case !ok:
-				out = append(out, fmt.Sprintf("%s cannot be told by %s: the server has no such channel", name, contact.Channel))
-			case known != nil && !slices.Contains(known, contact.Address):
-				out = append(out, fmt.Sprintf("%s cannot be told by %s: there is no room %q in the channels file", name, contact.Channel, contact.Address))
-			}
+	return func(person string, contact catalog.Contact) string {
+		known, ok := rooms[contact.Channel]
+		switch {
+		case !ok:
+			return fmt.Sprintf("%s cannot be told by %s: the server has no such channel", person, contact.Channel)
+		case known != nil && !slices.Contains(known, contact.Address):
+			return fmt.Sprintf("%s cannot be told by %s: there is no room %q in the channels file", person, contact.Channel, contact.Address)
 		}
+		return ""
 	}
-	return out
 }
 
 // buildChannels makes every channel that is configured.

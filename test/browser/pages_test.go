@@ -46,6 +46,7 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 		{"/slos/checkout-availability", "slo"},
 		{"/oncall", "oncall"},
 		{"/oncall/contacts", "contacts"},
+		{"/policies/default?severity=SEV2", "policy"},
 		{"/pages/" + string(pages[0].ID), "page"},
 		{"/runbooks", "runbooks"},
 		{"/runbooks/retry-storm", "runbook"},

@@ -113,7 +113,10 @@ func (l *loader) check() {
 	for _, name := range sorted(c.Policies) {
 		l.checkPolicy(c.Policies[name])
 	}
+	l.checkRegions()
+	l.checkRoles()
 	l.usualPolicies()
+	l.commandPolicies()
 	for _, name := range sorted(c.SLOs) {
 		l.ref("SLO", name, "$.spec.service", "Service", c.SLOs[name].Service)
 		if c.SLOs[name].Service == "" {
@@ -163,6 +166,8 @@ func (l *loader) names(kind string) []string {
 		return sorted(c.Policies)
 	case "SLO":
 		return sorted(c.SLOs)
+	case "Region":
+		return sorted(c.Regions)
 	}
 	return nil
 }
@@ -192,6 +197,11 @@ func (l *loader) checkService(s *Service) {
 	}
 	l.ref("Service", s.Name, "$.spec.team", "Team", s.Team)
 	l.ref("Service", s.Name, "$.spec.escalationPolicy", "EscalationPolicy", s.EscalationPolicy)
+	if s.Urgency != "" {
+		l.oneOf("Service", s.Name, "$.spec.urgency", "urgency", s.Urgency, UrgencyHigh, UrgencyLow)
+	}
+	l.atLeastMinute("Service", s.Name, "autoResolve", s.AutoResolve)
+	l.atLeastMinute("Service", s.Name, "ackTimeout", s.AckTimeout)
 	for i, d := range s.DependsOn {
 		l.ref("Service", s.Name, fmt.Sprintf("$.spec.dependsOn[%d]", i), "Service", d)
 	}
@@ -270,7 +280,7 @@ func (l *loader) checkPolicy(p *EscalationPolicy) {
 				l.at("EscalationPolicy", p.Name, tw, "a target is exactly one of person, schedule, team and role; this has %d", n)
 			}
 			if t.Role != "" {
-				l.oneOf("EscalationPolicy", p.Name, tw+".role", "role", t.Role, RoleManager)
+				l.oneOf("EscalationPolicy", p.Name, tw+".role", "role", t.Role, append([]string{RoleManager}, sorted(l.cat.Roles)...)...)
 			}
 			l.severityList("EscalationPolicy", p.Name, tw+".severities", t.Severities)
 			l.ref("EscalationPolicy", p.Name, tw+".person", "Person", t.Person)

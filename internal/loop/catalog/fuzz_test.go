@@ -72,6 +72,10 @@ func FuzzLoadYAML(f *testing.F) {
 		}
 	}
 	f.Add("apiVersion: nightkeeper/v1\nkind: Schedule\nmetadata: {name: s}\nspec:\n  layers:\n  - name: a\n    start: 2026-01-05T09:00\n    members: [mira, [mira, mira]]\n    restrictions: [{days: [mon], from: 09:00, to: 17:00}, {from: fri 17:00, to: mon 09:00}]\n")
+	f.Add(pasted)
+	f.Add(pastedRegions)
+	f.Add("apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: a}\nspec:\n  objectives: !0\nb")
+	f.Add("services: &s [{name: *s}]\nschedules: {a: &a {layers: *a}, b: null}\nescalation_policies: {? [a] : {rules: [{targets: [{type: user, id: a@b}]}]}}\n")
 	f.Add("a: &a [*a]\n")
 	f.Add("a: &a {b: *a}\nkind: *a\n")
 	f.Add("%YAML 1.2\n---\n? {a: b}\n: c\n")

@@ -87,10 +87,12 @@ func Load(fsys fs.FS) (*Catalog, []Problem) {
 		l.fail(".", nil, "the directory cannot be read: %v", err)
 	}
 	l.cat.Hash = hex.EncodeToString(sum.Sum(nil))
-	if len(l.cat.Documents) == 0 && len(l.problems) == 0 {
+	if len(l.cat.Documents) == 0 && len(l.blocks) == 0 && len(l.problems) == 0 {
 		l.fail(".", nil, "no declarations found; put YAML documents with apiVersion, kind, metadata and spec here")
 	}
+	l.readBlocks()
 	l.check()
+	l.cat.docs = l.docs
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -104,6 +106,7 @@ func empty() *Catalog {
 		Budgets: map[string]*BudgetPolicy{}, Experiments: map[string]*Experiment{}, Runbooks: map[string]*Runbook{},
 		AlertRules: map[string]*AlertRule{}, Inhibitions: map[string]*Inhibition{},
 		Integrations: map[string]*Integration{}, Heartbeats: map[string]*Heartbeat{},
+		Regions: map[string]*Region{}, Roles: map[string]*Role{}, Handoffs: map[string]*Handoff{},
 	}
 }
 
@@ -112,6 +115,7 @@ type loader struct {
 	cat      *Catalog
 	problems []Problem
 	docs     map[string]placedDoc // by kind/name
+	blocks   []block
 }
 
 type placedDoc struct {
@@ -147,6 +151,18 @@ func (l *loader) place(kind, name, where string) (file string, tok *token.Token)
 		}
 	}
 	return d.file, tok
+}
+
+// Warn returns a warning about a path of a document, such as $.spec.steps[1]; at the document where the path is not in it,
+// and at no file when there is no such document.
+func (c *Catalog) Warn(kind, name, path, format string, args ...any) Problem {
+	l := loader{docs: c.docs}
+	p := l.at(kind, name, path, format, args...)
+	p.Warning = true
+	if p.File == "" {
+		p.File = "."
+	}
+	return *p
 }
 
 // begin returns where a node begins: a mapping's own token is its first colon.
@@ -213,6 +229,10 @@ func (l *loader) document(file string, body ast.Node) {
 	m, ok := body.(*ast.MappingNode)
 	if !ok {
 		l.fail(file, body.GetToken(), "a document must be a mapping with apiVersion, kind, metadata and spec")
+		return
+	}
+	if isBlock(m) {
+		l.blocks = append(l.blocks, block{file, m})
 		return
 	}
 	h, spec, ok := l.head(file, m)
@@ -282,7 +302,15 @@ func (l *loader) head(file string, m *ast.MappingNode) (head, ast.Node, bool) {
 	return h, spec, ok
 }
 
-func decode(n ast.Node, v any) error { return yaml.NodeToValue(n, v, yaml.Strict()) }
+// decode reads a node into v. The library panics for some tags before values of another kind.
+func decode(n ast.Node, v any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &placed{"this cannot be read; a tag (a word after !) or an alias is not what belongs here", begin(n)}
+		}
+	}()
+	return yaml.NodeToValue(n, v, yaml.Strict())
+}
 
 func valueToken(m *ast.MappingNode, key string) *token.Token {
 	for _, v := range m.Values {
@@ -319,6 +347,9 @@ var decoders = map[string]func(l *loader, file string, m Meta, spec ast.Node){
 	"Heartbeat": func(l *loader, f string, m Meta, n ast.Node) {
 		read(l, f, n, l.cat.Heartbeats, &Heartbeat{Meta: m, Grace: Duration(time.Minute)}, m)
 	},
+	"Region":  func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.Regions, &Region{Meta: m}, m) },
+	"Role":    func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.Roles, &Role{Meta: m}, m) },
+	"Handoff": func(l *loader, f string, m Meta, n ast.Node) { read(l, f, n, l.cat.Handoffs, usualHandoff(m), m) },
 }
 
 func kinds() []string { return slices.Sorted(maps.Keys(decoders)) }

@@ -20,6 +20,8 @@ type Hours struct {
 	From     string   `yaml:"from" json:"from"` // such as 22:00
 	To       string   `yaml:"to" json:"to"`
 	TimeZone string   `yaml:"timeZone" json:"time_zone"` // default UTC
+
+	loc *time.Location // of a region, read once when the catalog is checked
 }
 
 // window is Hours that were read.
@@ -36,12 +38,14 @@ func (h *Hours) Check() error {
 }
 
 func (h *Hours) read() (window, error) {
-	var out window
-	loc, err := time.LoadLocation(cmp.Or(h.TimeZone, "UTC"))
-	if err != nil || h.TimeZone == "Local" {
-		return out, fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Berlin", h.TimeZone)
+	out := window{loc: h.loc}
+	if out.loc == nil {
+		loc, err := time.LoadLocation(cmp.Or(h.TimeZone, "UTC"))
+		if err != nil || h.TimeZone == "Local" {
+			return out, fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Berlin", h.TimeZone)
+		}
+		out.loc = loc
 	}
-	out.loc = loc
 	for i, name := range days {
 		out.days[i] = len(h.Days) == 0 || slices.Contains(h.Days, name)
 	}
@@ -104,6 +108,39 @@ func (h *Hours) Next(t time.Time) time.Time {
 	return time.Time{}
 }
 
+// Until returns when the hours that contain t end, counting windows that follow without a pause as one; zero when they do
+// not end within a week, or do not contain t.
+func (h *Hours) Until(t time.Time) time.Time {
+	w, err := h.read()
+	if err != nil || !h.Contains(t) {
+		return time.Time{}
+	}
+	end := t
+	for _, p := range w.around(t) {
+		if !p[0].After(end) && p[1].After(end) {
+			end = p[1]
+		}
+	}
+	if end.Sub(t) >= week {
+		return time.Time{}
+	}
+	return end
+}
+
+// NextDay returns the first window of the hours that begins after t; zero times when they cannot be read.
+func (h *Hours) NextDay(t time.Time) (from, to time.Time) {
+	w, err := h.read()
+	if err != nil {
+		return time.Time{}, time.Time{}
+	}
+	for _, p := range w.around(t) {
+		if p[0].After(t) {
+			return p[0], p[1]
+		}
+	}
+	return time.Time{}, time.Time{}
+}
+
 // SupportHours say when pages of some severities may wake somebody. Outside of the hours such a page waits until they
 // begin.
 type SupportHours struct {
@@ -124,6 +161,64 @@ func (h *SupportHours) WaitsUntil(severity string, now time.Time) time.Time {
 		return time.Time{}
 	}
 	return h.Next(now)
+}
+
+// Urgencies of a service.
+const (
+	UrgencyHigh = "high"
+	UrgencyLow  = "low"
+)
+
+// WaitsUntil returns until when a page about a service waits for support hours; zero when it does not. The urgency of the
+// service decides, and without one the severity.
+func (c *Catalog) WaitsUntil(service string, p *EscalationPolicy, severity string, now time.Time) time.Time {
+	urgency := ""
+	if s := c.Services[service]; s != nil {
+		urgency = s.Urgency
+	}
+	switch {
+	case urgency == UrgencyHigh || p == nil:
+		return time.Time{}
+	case urgency == UrgencyLow:
+		hours := c.HoursOf(p)
+		if hours.Contains(now) {
+			return time.Time{}
+		}
+		return hours.Next(now)
+	}
+	return p.SupportHours.WaitsUntil(severity, now)
+}
+
+// HoursOf returns when people of a policy work: its support hours, or from 09:00 to 17:00 on the days from Monday to
+// Friday in the time zone of the first schedule that it names.
+func (c *Catalog) HoursOf(p *EscalationPolicy) Hours {
+	usual := Hours{Days: []string{"mon", "tue", "wed", "thu", "fri"}, From: "09:00", To: "17:00", TimeZone: "UTC"}
+	if p == nil {
+		return usual
+	}
+	if p.SupportHours != nil {
+		return p.SupportHours.Hours
+	}
+	for _, st := range p.Steps {
+		for _, t := range st.Targets {
+			if s := c.Schedules[t.Schedule]; s != nil {
+				usual.TimeZone = s.TimeZone
+				return usual
+			}
+		}
+	}
+	return usual
+}
+
+// AckTimeoutOf returns after what time an acknowledged page about a service opens again; 0 means never.
+func (c *Catalog) AckTimeoutOf(service string, p *EscalationPolicy) time.Duration {
+	if s := c.Services[service]; s != nil && s.AckTimeout > 0 {
+		return s.AckTimeout.D()
+	}
+	if p == nil {
+		return 0
+	}
+	return p.AckTimeout.D()
 }
 
 // NotifyRule says by which channel a person wants to be told, and how long after the page reached them: not any more when
@@ -215,16 +310,14 @@ func (l *loader) severityList(kind, name, where string, list []string) {
 	}
 }
 
-// checkReach warns of pages that would reach nobody or wake nobody.
-func (l *loader) checkReach(p *EscalationPolicy) {
-	for _, sev := range severities[:3] {
-		covered := slices.ContainsFunc(p.Steps, func(s Step) bool {
-			return slices.ContainsFunc(s.Targets, func(t Target) bool { return t.Is(sev) })
-		})
-		if len(p.Steps) > 0 && !covered {
-			l.at("EscalationPolicy", p.Name, "$.spec.steps", "no target is for %s: such a page would tell everybody in the catalog", sev).Warning = true
-		}
+func (l *loader) atLeastMinute(kind, name, field string, d Duration) {
+	if d > 0 && d.D() < time.Minute {
+		l.at(kind, name, "$.spec."+field, "%s is %s; it must be at least 1m, or 0 for never", field, d)
 	}
+}
+
+// checkReach checks when a policy may wake somebody.
+func (l *loader) checkReach(p *EscalationPolicy) {
 	if h := p.SupportHours; h != nil {
 		if err := h.Check(); err != nil {
 			l.at("EscalationPolicy", p.Name, "$.spec.supportHours", "%s", err)
@@ -234,9 +327,7 @@ func (l *loader) checkReach(p *EscalationPolicy) {
 			l.at("EscalationPolicy", p.Name, "$.spec.supportHours.severities", "SEV1 would wait until the morning").Warning = true
 		}
 	}
-	if t := p.AckTimeout.D(); t > 0 && t < time.Minute {
-		l.at("EscalationPolicy", p.Name, "$.spec.ackTimeout", "ackTimeout is %s; it must be at least 1m, or 0 for never", p.AckTimeout)
-	}
+	l.atLeastMinute("EscalationPolicy", p.Name, "ackTimeout", p.AckTimeout)
 }
 
 // checkNotify checks a person's own rules.

@@ -43,6 +43,9 @@ type Service struct {
 	EscalationPolicy  string            `yaml:"escalationPolicy"` // overrides the team's
 	Control           string            `yaml:"control"`          // base URL of the service's remediation API
 	Links             map[string]string `yaml:"links"`            // repository, dashboard, …
+	Urgency           string            `yaml:"urgency"`          // high: pages at every hour; low: only in support hours; empty: by severity
+	AutoResolve       Duration          `yaml:"autoResolve"`      // an alert from outside of which nothing is heard for so long is over; 0 means never
+	AckTimeout        Duration          `yaml:"ackTimeout"`       // instead of the policy's
 }
 
 // Team owns services and is paged for them.
@@ -74,7 +77,7 @@ type Target struct {
 	Person   string `yaml:"person"`
 	Schedule string `yaml:"schedule"`
 	Team     string `yaml:"team"`
-	Role     string `yaml:"role"` // manager: of the team that owns the service
+	Role     string `yaml:"role"` // manager: of the team that owns the service; or the name of a Role: who is on it now
 
 	Severities []string `yaml:"severities"` // only for pages of these; empty means all
 }
@@ -94,6 +97,9 @@ type EscalationPolicy struct {
 
 	AckTimeout   Duration      `yaml:"ackTimeout"` // an acknowledged page that is not resolved by then opens again; 0 means never
 	SupportHours *SupportHours `yaml:"supportHours"`
+	KeepTickets  bool          `yaml:"keepTickets"` // a ticket whose alerts are over stays until somebody closes it
+
+	made bool // of a chain or a role: it is for nobody's services
 }
 
 // DefaultHold is how long a page waits for a low-risk runbook when the policy does not say.
@@ -211,8 +217,13 @@ type Catalog struct {
 	Inhibitions  map[string]*Inhibition
 	Integrations map[string]*Integration
 	Heartbeats   map[string]*Heartbeat
+	Regions      map[string]*Region
+	Roles        map[string]*Role
+	Handoffs     map[string]*Handoff
 	Documents    []Document
 	Hash         string // SHA-256 over all files, in hex
+
+	docs map[string]placedDoc // by kind/name
 }
 
 // PolicyFor returns the escalation policy of a service: its own, its team's, or the only one there is.
@@ -230,12 +241,17 @@ func (c *Catalog) PolicyFor(service string) *EscalationPolicy {
 	if p := c.Policies["default"]; p != nil {
 		return p
 	}
-	if len(c.Policies) == 1 {
-		for _, p := range c.Policies {
-			return p
+	var only *EscalationPolicy
+	for _, p := range c.Policies {
+		if p.made {
+			continue
 		}
+		if only != nil {
+			return nil
+		}
+		only = p
 	}
-	return nil
+	return only
 }
 
 // TierOf returns the tier of a service; an unknown service is standard.

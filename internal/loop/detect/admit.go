@@ -367,6 +367,9 @@ func (s *Service) expire(ctx context.Context, now time.Time) error {
 				return err
 			}
 			return s.end(ctx, tx, due, func(a Alert) string {
+				if a.AutoResolve > 0 {
+					return fmt.Sprintf("nothing was heard of it for %s, after which alerts of %s are resolved", a.AutoResolve, a.Service)
+				}
 				return fmt.Sprintf("%s has not repeated it since %s", cmp.Or(a.Source, "its source"), a.UpdatedAt.UTC().Format("15:04:05 UTC"))
 			}, now)
 		})

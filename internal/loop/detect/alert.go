@@ -65,8 +65,9 @@ type Alert struct {
 	Inhibits    bool              `json:"inhibits,omitempty"`
 	Count       int               `json:"count,omitempty"` // how often its source repeated it
 	Links       Links             `json:"links"`
-	StartsAt    time.Time         `json:"starts_at,omitzero"` // as its source says
-	EndsAt      time.Time         `json:"ends_at,omitzero"`   // it is over then unless its source repeats it
+	StartsAt    time.Time         `json:"starts_at,omitzero"`     // as its source says
+	EndsAt      time.Time         `json:"ends_at,omitzero"`       // it is over then unless its source repeats it
+	AutoResolve catalog.Duration  `json:"auto_resolve,omitempty"` // its source says no end: its service's auto-resolve does
 	FiredAt     time.Time         `json:"fired_at"`
 	UpdatedAt   time.Time         `json:"updated_at,omitzero"` // when its source spoke of it last
 	AckedAt     time.Time         `json:"acked_at,omitzero"`   // somebody looks at it, says its source

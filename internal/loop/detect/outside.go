@@ -41,7 +41,7 @@ var serviceLabels = []string{"service", "service_name", "app", "application", "a
 func shape(in Incoming, c *catalog.Catalog, now time.Time) Alert {
 	a := Alert{
 		State: Firing, Source: in.Source, Integration: in.Integration, Key: in.Key, Title: in.Title, URL: in.URL,
-		Labels: in.Labels, Annotations: in.Annotations, FiredAt: now, UpdatedAt: now, StartsAt: in.StartsAt, EndsAt: in.EndsAt,
+		Labels: in.Labels, Annotations: in.Annotations, FiredAt: now, UpdatedAt: now, StartsAt: in.StartsAt,
 	}
 	if a.StartsAt.IsZero() {
 		a.StartsAt = now
@@ -62,6 +62,7 @@ func shape(in Incoming, c *catalog.Catalog, now time.Time) Alert {
 	}
 	a.Rule, a.Policy = rule.Name, rule.EscalationPolicy
 	a.Service = serviceOf(rule, in.Labels, c)
+	a.EndsAt, a.AutoResolve = endOf(in, a.Service, c, now)
 	a.Severity = severityFor(rule, in)
 	a.Title = cmp.Or(a.Title, in.Annotations["summary"], in.Labels["alertname"], in.Annotations["description"], "an alert without a name")
 	a.Title = firstLine(a.Title, 200)
@@ -75,6 +76,15 @@ func shape(in Incoming, c *catalog.Catalog, now time.Time) Alert {
 		}
 	}
 	return a
+}
+
+// endOf returns when an alert is over unless it is sent again: as its source says, or for one that says nothing when its
+// service has it resolved by itself, after auto.
+func endOf(in Incoming, service string, c *catalog.Catalog, now time.Time) (at time.Time, auto catalog.Duration) {
+	if s := c.Services[service]; s != nil && s.AutoResolve > 0 && in.EndsAt.IsZero() {
+		return now.Add(s.AutoResolve.D()), s.AutoResolve
+	}
+	return in.EndsAt, 0
 }
 
 func serviceOf(r *catalog.AlertRule, l map[string]string, c *catalog.Catalog) string {
@@ -160,7 +170,8 @@ func take(in Incoming, known *Alert, c *catalog.Catalog, now time.Time) (next Al
 		return *known, DidResolve, "its source says that it is over"
 	}
 	next = *known
-	next.UpdatedAt, next.EndsAt = now, in.EndsAt
+	next.UpdatedAt = now
+	next.EndsAt, next.AutoResolve = endOf(in, known.Service, c, now)
 	next.Annotations, next.URL = in.Annotations, cmp.Or(in.URL, known.URL)
 	next.Count++
 	return next, DidRepeat, ""

@@ -57,6 +57,7 @@ func ResolveJob(r Resolve, now time.Time) job.Job {
 
 // Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, an alert that
 // was acknowledged where it came from acknowledges it, somebody who is asked for is told, and a calm group resolves it.
+// Alerts that page nobody become tickets.
 func (s *Service) Follows() event.Handlers[Tx] {
 	return event.Handlers[Tx]{
 		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
@@ -65,7 +66,10 @@ func (s *Service) Follows() event.Handlers[Tx] {
 				return err
 			}
 			if f.Alert.Ticket() {
-				return nil
+				return s.ticket(ctx, tx, f.Alert, now)
+			}
+			if err := s.worse(ctx, tx, f.Alert, now); err != nil {
+				return err
 			}
 			return s.open(ctx, tx, f.Alert, now)
 		},
@@ -96,7 +100,17 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
+			if err := s.calms(ctx, tx, c.Group, "", true, now); err != nil {
+				return err
+			}
 			return s.resolve(ctx, tx, c.Group, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
+		},
+		detect.KindResolved: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			r, err := event.Decode[detect.AlertResolved](e)
+			if err != nil {
+				return err
+			}
+			return s.calms(ctx, tx, r.Alert.Group, r.Alert.ID, false, now)
 		},
 		KindAcked:    s.changed,
 		KindResolved: s.changed,
@@ -132,6 +146,9 @@ func (s *Service) Timers() job.Timers[Tx] {
 		},
 		jobEscalate: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			return s.escalate(ctx, tx, ID(j.Key), now)
+		},
+		jobTickets: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			return s.morning(ctx, tx, j.Key, now)
 		},
 		jobLook: s.look,
 	}

@@ -21,7 +21,7 @@ type Notice struct {
 	ID       string    `json:"id"`
 	Schedule string    `json:"schedule"`
 	Person   string    `json:"person"`
-	Kind     string    `json:"kind"` // soon, now, over, cover or swap
+	Kind     string    `json:"kind"` // soon, now, over, cover, swap or tickets
 	Title    string    `json:"title"`
 	Text     string    `json:"text"`
 	Channel  string    `json:"channel"`
@@ -192,9 +192,12 @@ func (s *Service) sendNotice(ctx context.Context, j job.Job) error {
 	}
 	short, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	base := strings.TrimSuffix(s.BaseURL(), "/")
+	url := strings.TrimSuffix(s.BaseURL(), "/") + "/oncall"
+	if n.Kind == noticeTickets {
+		url = strings.TrimSuffix(s.BaseURL(), "/") + "/tickets"
+	}
 	_, err = ch.Send(short, Message{Notification: NotificationID(n.ID), Person: n.Person, Address: n.Address, Service: n.Schedule,
-		Title: n.Title, Text: n.Text, PageURL: base + "/oncall", At: n.At, Notice: true})
+		Title: n.Title, Text: n.Text, PageURL: url, At: n.At, Notice: true})
 	if err != nil && !errs.Is(err, errs.Invalid) && (ctx.Err() != nil || j.Attempts+1 < job.MaxAttempts) {
 		return fmt.Errorf("send %s to %s by %s: %w", n.ID, n.Person, n.Channel, err)
 	}

@@ -33,6 +33,11 @@ const (
 	KindUnnoticed      = "page.unnoticed"      // a notice could not be delivered
 	KindLost           = "page.lost"           // test pages do not arrive: people were told directly
 	KindFound          = "page.found"          // test pages arrive again
+
+	KindTicketOpened = "page.ticket_opened" // alerts that page nobody wait for the next business day
+	KindTicketTaken  = "page.ticket_taken"  // somebody works on it
+	KindTicketCalm   = "page.ticket_calm"   // its alerts are over, and its policy keeps it
+	KindTicketDone   = "page.ticket_done"
 )
 
 // Changed is the payload of facts about a page.

@@ -159,33 +159,48 @@ func escalate(p Page, c *catalog.Catalog, now time.Time, made ...rota.Override) 
 // peopleOf returns whom a step tells of a page, at the page's severity.
 func peopleOf(p Page, s catalog.Step, c *catalog.Catalog, made []rota.Override, now time.Time) []string {
 	var out []string
-	add := func(name string) {
-		if c.People[name] != nil && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
 	for _, t := range s.Targets {
 		if !t.Is(string(p.Severity)) {
 			continue
 		}
-		switch {
-		case t.Role == catalog.RoleManager && c.Services[p.Service] != nil && c.Teams[c.Services[p.Service].Team] != nil:
-			add(c.Teams[c.Services[p.Service].Team].Manager)
-		case t.Person != "":
-			add(t.Person)
-		case t.Schedule != "" && c.Schedules[t.Schedule] != nil:
-			if sh, err := rota.At(c.Schedules[t.Schedule], made, now); err == nil {
-				for _, p := range sh.People() {
-					add(p)
-				}
-			}
-		case t.Team != "" && c.Teams[t.Team] != nil:
-			for _, m := range c.Teams[t.Team].Members {
-				add(m)
+		for _, name := range targeted(t, p.Service, c, made, now, onSchedule(made, now)) {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
 			}
 		}
 	}
 	return out
+}
+
+// onSchedule returns who is on call at a time.
+func onSchedule(made []rota.Override, now time.Time) func(*catalog.Schedule) []string {
+	return func(s *catalog.Schedule) []string {
+		sh, err := rota.At(s, made, now)
+		if err != nil {
+			return nil
+		}
+		return sh.People()
+	}
+}
+
+// targeted returns the people of the catalog whom a target means in a page about a service. On says who is on call.
+func targeted(t catalog.Target, service string, c *catalog.Catalog, made []rota.Override, now time.Time, on func(*catalog.Schedule) []string) []string {
+	var out []string
+	switch {
+	case t.Role == catalog.RoleManager:
+		if s := c.Services[service]; s != nil && c.Teams[s.Team] != nil {
+			out = []string{c.Teams[s.Team].Manager}
+		}
+	case t.Role != "":
+		out = rota.OnRole(c, t.Role, made, now)
+	case t.Person != "":
+		out = []string{t.Person}
+	case t.Schedule != "" && c.Schedules[t.Schedule] != nil:
+		out = on(c.Schedules[t.Schedule])
+	case t.Team != "" && c.Teams[t.Team] != nil:
+		out = slices.Clone(c.Teams[t.Team].Members)
+	}
+	return slices.DeleteFunc(out, func(name string) bool { return c.People[name] == nil })
 }
 
 func everybody(c *catalog.Catalog) []string {

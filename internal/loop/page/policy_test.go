@@ -147,3 +147,34 @@ func TestAcknowledgedPageThatIsNotResolvedInTimeTellsPeopleAgain(t *testing.T) {
 	w.For(2 * time.Hour)
 	w.want("nobody after it is over", len(w.told()), 3)
 }
+
+func TestUrgencyOfTheServiceDecidesWhetherPagesWaitForSupportHours(t *testing.T) {
+	hours := &catalog.SupportHours{Hours: catalog.Hours{Days: []string{"mon", "tue", "wed", "thu", "fri"}, From: "09:00", To: "17:00", TimeZone: "Europe/Berlin"}}
+	f := func(urgency string, h *catalog.SupportHours, sev detect.Severity, want string) {
+		t.Helper()
+		w := newWorld(t) // it is Friday, three in the morning
+		w.cat.Policies["default"].SupportHours = h
+		w.cat.Policies["default"].Hold = map[string]catalog.Duration{"SEV1": 0, "SEV3": 0}
+		w.cat.Services = map[string]*catalog.Service{"checkout": {Urgency: urgency}}
+		w.fire("g", sev)
+		w.For(7 * time.Hour)
+		w.want(urgency+" "+string(sev), w.told()[:1], []string{want})
+	}
+	f("high", hours, detect.SEV3, "mira+0")
+	f("low", hours, detect.SEV1, "mira+300")
+	f("", hours, detect.SEV3, "mira+300")
+	f("", hours, detect.SEV1, "mira+0")
+	f("low", nil, detect.SEV1, "mira+360") // nine o'clock in UTC, when nothing is said
+}
+
+func TestServiceMayHaveAnAcknowledgementTimeoutOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Policies["default"].AckTimeout = mins(30)
+	w.cat.Services = map[string]*catalog.Service{"checkout": {AckTimeout: mins(10)}}
+	w.fire("g", detect.SEV1)
+	if _, err := w.s.Ack(t.Context(), w.only().ID, "mira", w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.For(10 * time.Minute)
+	w.want("after its own time", w.told(), []string{"mira+0", "mira+10"})
+}

@@ -81,7 +81,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		p.Policy = pol.Name
 		hold = pol.HoldFor(string(a.Severity))
 	}
-	if until := s.waits(pol, a.Severity, now); !until.IsZero() {
+	if until := c.WaitsUntil(a.Service, pol, string(a.Severity), now); !until.IsZero() {
 		return s.hold(ctx, tx, p, until, fmt.Sprintf("it waits for support hours of %s, which begin at %s", pol.Name, until.UTC().Format("2006-01-02 15:04 UTC")), "support hours began", now)
 	}
 	// Nothing is diagnosed, and so nothing fixed, of what we do not watch ourselves: such a page does not wait.
@@ -91,14 +91,6 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	}
 	return s.hold(ctx, tx, p, now.Add(hold), fmt.Sprintf("held for at most %s: a low-risk runbook may fix it first", catalog.Duration(hold)),
 		fmt.Sprintf("held for %s and not fixed", catalog.Duration(hold)), now)
-}
-
-// waits returns until when a page of the severity waits for support hours; zero when it does not.
-func (s *Service) waits(pol *catalog.EscalationPolicy, sev detect.Severity, now time.Time) time.Time {
-	if pol == nil {
-		return time.Time{}
-	}
-	return pol.SupportHours.WaitsUntil(string(sev), now)
 }
 
 // hold saves a page that tells nobody yet, and the timer that tells people when nothing else does.
@@ -122,7 +114,7 @@ func (s *Service) raise(ctx context.Context, tx Tx, p Page, a detect.Alert, now 
 	pol := s.Catalog().Policies[p.Policy]
 	hold := pol.HoldFor(string(p.Severity))
 	until := p.OpenedAt.Add(hold)
-	if later := s.waits(pol, p.Severity, now); !later.IsZero() {
+	if later := s.Catalog().WaitsUntil(p.Service, pol, string(p.Severity), now); !later.IsZero() {
 		until = later
 	}
 	if p.State == Held && until.Before(p.HeldUntil) {
@@ -321,8 +313,8 @@ func (s *Service) ack(ctx context.Context, tx Tx, p Page, by string, now time.Ti
 	if err := tx.Cancel(ctx, jobRelease, string(p.Group)); err != nil {
 		return p, err
 	}
-	if pol := s.Catalog().Policies[p.Policy]; pol != nil && pol.AckTimeout > 0 {
-		if err := tx.Enqueue(ctx, job.New(jobReopen, string(p.ID), now.Add(pol.AckTimeout.D()), nil)); err != nil {
+	if after := s.Catalog().AckTimeoutOf(p.Service, s.Catalog().Policies[p.Policy]); after > 0 {
+		if err := tx.Enqueue(ctx, job.New(jobReopen, string(p.ID), now.Add(after), nil)); err != nil {
 			return p, err
 		}
 	}

@@ -251,7 +251,11 @@ func TestTicketPagesNobody(t *testing.T) {
 	a := detect.Alert{Group: "g", Severity: detect.SEV4, Reading: slo.Reading{Rule: slo.Rules(30 * 24 * time.Hour)[2]}}
 	w.Append(event.New(detect.KindFired, t0, event.System, "al", "", detect.Fired{Alert: a}))
 	w.For(time.Hour)
-	w.want("facts", len(w.Facts()), 1)
+	var kinds []string
+	for _, e := range w.Facts() {
+		kinds = append(kinds, e.Kind)
+	}
+	w.want("facts", kinds, []string{detect.KindFired, page.KindTicketOpened})
 }
 
 func TestWorseAlertRaisesThePage(t *testing.T) {

@@ -46,7 +46,19 @@ type Tx interface {
 	SaveRounds(ctx context.Context, r Rounds) error
 	// DropRound removes everything that a round left behind.
 	DropRound(ctx context.Context, round detect.GroupID) error
+	Tickets
 	Rotas
+}
+
+// Tickets keeps work for business days.
+type Tickets interface {
+	// Ticket returns a ticket or an error with code not_found.
+	Ticket(ctx context.Context, id TicketID) (Ticket, error)
+	// TicketOf returns the newest ticket of a group that is not done, or an error with code not_found.
+	TicketOf(ctx context.Context, g detect.GroupID) (Ticket, error)
+	// Tickets returns those that are not done, the oldest first, or those that are, the newest first.
+	Tickets(ctx context.Context, open bool, limit int) ([]Ticket, error)
+	SaveTicket(ctx context.Context, t Ticket) error
 }
 
 // Rotas keeps what people changed about schedules, and what they were told about them.

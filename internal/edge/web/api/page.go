@@ -30,6 +30,10 @@ func (r *routes) page() {
 		return orEmpty(ns), err
 	})
 	r.shadow()
+	get(r, "/policies/{name}", "An escalation policy as a line of time: whom each step would tell now, by what, and what would go wrong", "read", func(ctx context.Context, in *NameIn) (page.PolicyView, error) {
+		return r.Page.Policy(ctx, in.Name, r.Now())
+	})
+	r.tickets()
 	r.rota()
 }
 

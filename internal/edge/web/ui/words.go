@@ -184,7 +184,7 @@ func factSign(kind string) string {
 		return "page"
 	case respond.KindCommander:
 		return "flag"
-	case page.KindAcked:
+	case page.KindAcked, page.KindTicketDone:
 		return "ok"
 	case page.KindHeld:
 		return "held"

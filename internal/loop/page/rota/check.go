@@ -13,7 +13,8 @@ import (
 const Ahead = 90 * day
 
 // Check warns of schedules on which nobody is on call at some time of the next 90 days, with the place of the document. It
-// is not a mistake: a schedule may be meant so, and the escalation policy may have somebody behind it.
+// is not a mistake: a schedule may be meant so, and the escalation policy may have somebody behind it. It warns of regions and
+// roles in the same way.
 func Check(c *catalog.Catalog, now time.Time) []catalog.Problem {
 	var out []catalog.Problem
 	for _, name := range slices.Sorted(maps.Keys(c.Schedules)) {
@@ -42,5 +43,5 @@ func Check(c *catalog.Catalog, now time.Time) []catalog.Problem {
 		}
 		out = append(out, p)
 	}
-	return out
+	return append(out, checkCommand(c, now)...)
 }
