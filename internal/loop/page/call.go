@@ -16,8 +16,8 @@ import (
 )
 
 // Call is the order to call people for something that no alert is about, such as to take command. It is a page like any
-// other, but it is never held. A second call of a group by the same policy changes nothing; by another one it takes the
-// place of the first.
+// other, but it is never held. A second call of a group changes nothing while the first waits for an answer and goes by the
+// same policy; otherwise it takes the place of the first.
 type Call struct {
 	Group    detect.GroupID  `json:"group"` // of its own, not that of an alert
 	For      string          `json:"for"`   // what it is about, such as INC-7
@@ -47,7 +47,7 @@ func (s *Service) call(ctx context.Context, tx Tx, c Call, now time.Time) error 
 	case errs.Is(err, errs.NotFound):
 	case err != nil:
 		return err
-	case p.Policy == c.Policy && slices.Equal(p.First, c.First):
+	case p.State == Open && p.Policy == c.Policy && slices.Equal(p.First, c.First):
 		return nil
 	default:
 		if err := s.resolve(ctx, tx, c.Group, event.System, "another call takes its place: "+c.Reason, now); err != nil {

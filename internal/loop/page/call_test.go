@@ -139,4 +139,3 @@ func TestCalledIsWhoAPolicyCallsFirst(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
-
