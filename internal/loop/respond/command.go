@@ -3,6 +3,7 @@ package respond
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -249,6 +250,47 @@ func onRung(c *catalog.Catalog, r catalog.Rung, made []rota.Override, now time.T
 		}
 	}
 	return nil
+}
+
+// Watch is a region and who commands for it.
+type Watch struct {
+	Region   string    `json:"region"`
+	Title    string    `json:"title"`
+	TimeZone string    `json:"time_zone"`
+	On       bool      `json:"on"`            // it is within its hours
+	Edge     time.Time `json:"edge,omitzero"` // when that changes; zero when it does not
+	Chain    []Post    `json:"chain"`
+	Next     string    `json:"next,omitempty"` // the region that is on duty when its coverage ends; empty for the global commander
+}
+
+// Post is a step of a region's chain and who stands there.
+type Post struct {
+	Role   string   `json:"role"`
+	People []string `json:"people"`
+}
+
+// Watches returns the regions and who commands for them at a time, in order of their names.
+func (s *Service) Watches(ctx context.Context, at time.Time) ([]Watch, error) {
+	c := s.Catalog()
+	out := make([]Watch, 0, len(c.Regions))
+	err := s.Store.View(ctx, func(tx Tx) error {
+		made, err := overridesAt(ctx, tx, at)
+		for _, name := range slices.Sorted(maps.Keys(c.Regions)) {
+			r := c.Regions[name]
+			w := Watch{Region: name, Title: r.Title(), TimeZone: r.TimeZone, On: r.Coverage.Contains(at), Edge: r.Coverage.Next(at)}
+			if w.On {
+				if w.Edge = r.Coverage.Until(at); !w.Edge.IsZero() {
+					w.Next = c.Duty(nil, w.Edge).Region
+				}
+			}
+			for _, rung := range r.Chain {
+				w.Chain = append(w.Chain, Post{rung.Role, onRung(c, rung, made, at)})
+			}
+			out = append(out, w)
+		}
+		return err
+	})
+	return out, err
 }
 
 func overridesAt(ctx context.Context, tx Tx, at time.Time) ([]rota.Override, error) {

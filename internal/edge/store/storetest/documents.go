@@ -353,7 +353,9 @@ var respondTests = []exercise{
 		x.State, x.Questions = respond.Accepted, []respond.Question{{Text: "why?", By: "kenji", At: at(9)}}
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveHandoff(ctx, x) })
 		handoffs := func(incident respond.ID, limit int) []respond.Handoff {
-			return read(w, func(ctx context.Context, tx *store.Tx) ([]respond.Handoff, error) { return tx.Handoffs(ctx, incident, limit) })
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]respond.Handoff, error) {
+				return tx.Handoffs(ctx, incident, limit)
+			})
 		}
 		same(w, "handoffs of an incident", handoffs("INC-1", 9), []respond.Handoff{y, x})
 		same(w, "newest handoffs", handoffs("", 2), []respond.Handoff{z, y})
