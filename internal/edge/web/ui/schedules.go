@@ -34,6 +34,7 @@ type strip struct {
 	Name  string
 	Turns []turn
 	Days  []stripDay // only the last row has them
+	At    float64    // where the present moment is drawn; 0 draws none
 }
 
 // stripDay is a day line in a strip.

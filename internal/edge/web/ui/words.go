@@ -176,8 +176,16 @@ func factSign(kind string) string {
 		return "cause"
 	case respond.KindNoted, remediate.KindNoted:
 		return "note"
-	case respond.KindCommander:
+	case respond.KindCommander, respond.KindRole, respond.KindHandoffAccepted:
 		return "flag"
+	case respond.KindCalled, respond.KindHandoffDue, respond.KindHandoffAnswered:
+		return "page"
+	case respond.KindHandoffOverdue:
+		return "warn"
+	case respond.KindHandoffAsked:
+		return "ask"
+	case respond.KindHandoffEdited, respond.KindHandoffReplied:
+		return "note"
 	case page.KindAcked:
 		return "ok"
 	case page.KindHeld:
