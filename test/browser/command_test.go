@@ -44,7 +44,7 @@ func TestCommandIsTakenAndHandedOverOnThePages(t *testing.T) {
 	b.take(looks[0])
 	b.open("/incidents/INC-2")
 	b.wait("the feed", `document.querySelector("#live").dataset.state === "on"`)
-	b.do(chromedp.Click("#room-command .notice button"))
+	b.do(chromedp.Click("#room-call button"))
 	b.wait("the commander", `document.querySelector("#room-command").textContent.includes("of emea")`)
 	b.wait("the handoff that is near", `document.querySelector("#handoff-document")?.textContent.includes("What was tried")`)
 	b.do(chromedp.Click("#order-document summary"), chromedp.SendKeys("#order-document textarea[name=next]", "roll back the payment gateway"), chromedp.Click("#order-document button"))

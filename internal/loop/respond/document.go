@@ -47,7 +47,7 @@ const (
 // read returns the document with the incident as it stands; what people wrote stays.
 func (d Document) read(i Incident, facts []event.Event, now time.Time) Document {
 	d.At, d.Severity, d.Status = now, string(i.Severity), fmt.Sprintf("%s: %s", i.Status, i.Reason)
-	d.Since, d.Impact = i.OnsetAt, i.toll()
+	d.Since, d.Impact = i.OnsetAt, strings.TrimSpace(i.toll())
 	d.Broken = i.Title
 	if len(i.Burning) > 0 {
 		d.Broken = fmt.Sprintf("%s: %s", i.Title, list(i.Burning))
