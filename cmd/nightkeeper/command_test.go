@@ -27,6 +27,8 @@ func TestHandoffCommandsSendWhatWasAsked(t *testing.T) {
 			got += " " + fmt.Sprint(v)
 		}
 		switch r.URL.Path {
+		case "/api/v1/handoffs/quality":
+			fmt.Fprint(w, `{"handoffs":1,"synchronous":{"handoffs":1,"median":"4m","target":"5m"},"asynchronous":{"median":"0s","target":"30m"}}`)
 		case "/api/v1/handoffs", "/api/v1/regions":
 			fmt.Fprint(w, "[]")
 		default:
