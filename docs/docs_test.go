@@ -187,11 +187,12 @@ func TestJSONOnPagesIsJSON(t *testing.T) {
 
 // docs/catalog.md has every field of every kind.
 func TestCatalogPageIsComplete(t *testing.T) {
-	text := pages(t)["docs/catalog.md"] + pages(t)["docs/slo.md"] + pages(t)["docs/alerts.md"]
+	text := pages(t)["docs/catalog.md"] + pages(t)["docs/slo.md"] + pages(t)["docs/alerts.md"] + pages(t)["docs/command.md"]
 	for _, kind := range []any{
 		catalog.Meta{}, catalog.Service{}, catalog.Team{}, catalog.Person{}, catalog.Contact{}, catalog.Schedule{}, catalog.Override{},
 		catalog.EscalationPolicy{}, catalog.Step{}, catalog.Target{}, catalog.BudgetPolicy{}, catalog.Experiment{}, catalog.Fault{},
 		catalog.Runbook{}, catalog.Trigger{}, catalog.Integration{}, catalog.Heartbeat{},
+		catalog.Region{}, catalog.Rung{}, catalog.Role{}, catalog.Handoff{},
 	} {
 		ty := reflect.TypeOf(kind)
 		for i := range ty.NumField() {

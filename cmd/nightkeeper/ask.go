@@ -44,7 +44,9 @@ func newIncidents(c *client) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, "only those that are not resolved")
-	return c.flags(cmd)
+	cmd = c.flags(cmd)
+	cmd.AddCommand(newIncidentRoles(c))
+	return cmd
 }
 
 func (c *client) showIncident(cmd *cobra.Command, id string) error {
@@ -52,7 +54,14 @@ func (c *client) showIncident(cmd *cobra.Command, id string) error {
 	if err := c.call(cmd.Context(), "GET", "/incidents/"+url.PathEscape(id), nil, &i); err != nil || c.json {
 		return err
 	}
-	fmt.Printf("%s  %s  %s\n%s\n%s\n\n", i.ID, i.Severity, i.Status, i.Title, i.Diagnosis.Summary)
+	who := i.Commander
+	if i.Command.Calling != nil {
+		who = strings.TrimSpace(who + " (calling " + strings.Join(i.Command.Calling.People, ", ") + ")")
+	}
+	if who != "" {
+		who = "commander " + who
+	}
+	fmt.Printf("%s  %s  %s  %s\n%s\n%s\n\n", i.ID, i.Severity, i.Status, who, i.Title, i.Diagnosis.Summary)
 	var es []event.Event
 	if err := c.call(cmd.Context(), "GET", "/incidents/"+url.PathEscape(id)+"/timeline", nil, &es); err != nil {
 		return err

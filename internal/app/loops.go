@@ -34,6 +34,7 @@ func (a *App) loops() []life.Part {
 	all := store.Timers{}
 	timers(all, p.detect.Timers())
 	timers(all, p.page.Timers())
+	timers(all, p.respond.Timers())
 	timers(all, p.remediate.Timers())
 	timers(all, p.learn.Timers())
 	parts := []life.Part{

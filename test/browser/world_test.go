@@ -107,10 +107,10 @@ spec:
 	return b.Bytes()
 }
 
-// loadCatalog reads the declarations; a problem in them fails the test.
-func loadCatalog(t testing.TB) *catalog.Catalog {
+// loadCatalog reads the declarations, and more of them; a problem in them fails the test.
+func loadCatalog(t testing.TB, more ...string) *catalog.Catalog {
 	t.Helper()
-	files := fstest.MapFS{"services.yaml": {Data: documents()}}
+	files := fstest.MapFS{"services.yaml": {Data: documents()}, "more.yaml": {Data: []byte(strings.Join(more, "---\n"))}}
 	sub, err := fs.Sub(declared, "testdata/catalog")
 	if err != nil {
 		t.Fatal(err)
@@ -217,6 +217,7 @@ func newWorld(t testing.TB, change ...func(c *ui.Config)) *world {
 	follow("prevent", handlers(w.prevent.Follows()))
 	timers := store.Timers{}
 	maps.Copy(timers, timersOf(w.page.Timers()))
+	maps.Copy(timers, timersOf(w.respond.Timers()))
 	maps.Copy(timers, timersOf(w.remediate.Timers()))
 	maps.Copy(timers, timersOf(w.learn.Timers()))
 	part(func() error { return db.RunTimers(ctx, timers, now, log) })

@@ -49,3 +49,23 @@ func (t *Tx) SaveIncident(ctx context.Context, i respond.Incident) error {
 		on conflict (id) do update set status = excluded.status, doc = excluded.doc`,
 		string(i.ID), string(i.Group), string(i.Status), micros(i.OpenedAt), d)
 }
+
+// Handoff returns a handoff.
+func (t *Tx) Handoff(ctx context.Context, id respond.HandoffID) (respond.Handoff, error) {
+	return one[respond.Handoff](ctx, t, "handoff", "select doc from handoffs where id = $1", string(id))
+}
+
+// Handoffs returns the newest handoffs.
+func (t *Tx) Handoffs(ctx context.Context, incident respond.ID, limit int) ([]respond.Handoff, error) {
+	return many[respond.Handoff](ctx, t, "select doc from handoffs where ($1 = '' or incident = $1) order by begun_at desc, id desc limit $2", string(incident), limit)
+}
+
+// SaveHandoff writes a handoff.
+func (t *Tx) SaveHandoff(ctx context.Context, h respond.Handoff) error {
+	d, err := doc(h)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `insert into handoffs (id, incident, begun_at, doc) values ($1,$2,$3,$4)
+		on conflict (id) do update set doc = excluded.doc`, string(h.ID), string(h.Incident), micros(h.BegunAt), d)
+}

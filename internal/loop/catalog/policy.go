@@ -141,6 +141,27 @@ func (h *Hours) NextDay(t time.Time) (from, to time.Time) {
 	return time.Time{}, time.Time{}
 }
 
+// Between returns the windows that touch [from, to), in order, cut to it; to is at most a week after from.
+func (h *Hours) Between(from, to time.Time) [][2]time.Time {
+	w, err := h.read()
+	if err != nil {
+		return nil
+	}
+	var out [][2]time.Time
+	for _, p := range w.around(from) {
+		if p[1].After(from) && p[0].Before(to) {
+			if p[0].Before(from) {
+				p[0] = from
+			}
+			if p[1].After(to) {
+				p[1] = to
+			}
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // SupportHours say when pages of some severities may wake somebody. Outside of the hours such a page waits until they
 // begin.
 type SupportHours struct {

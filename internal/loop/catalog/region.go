@@ -82,7 +82,7 @@ func (r *Region) rises() (out []rise, capped time.Duration) {
 func (r *Region) policy() *EscalationPolicy {
 	rises, _ := r.rises()
 	last := r.Chain[len(r.Chain)-1]
-	return commandPolicy(RegionPolicy(r.Name), "who commands in "+r.Title(), rises, cmp.Or(last.Timeout, defaultTimeout))
+	return commandPolicy(RegionPolicy(r.Name), "Commander of "+r.Title(), rises, cmp.Or(last.Timeout, defaultTimeout))
 }
 
 // commandPolicy makes a policy of targets and when they are called; those of one moment are one step. The last step waits
@@ -104,6 +104,9 @@ func commandPolicy(name, title string, rises []rise, last Duration) *EscalationP
 	p.Steps[0].After = last // what the first step waits for is the end of the loop before
 	return p
 }
+
+// Calls reports whether the policy was made of a chain or a role, to call people.
+func (p *EscalationPolicy) Calls() bool { return p.made }
 
 // commandPolicies makes the policies that call commanders and roles. A policy of the same name that somebody declared is
 // left alone.
@@ -128,7 +131,7 @@ func (l *loader) commandPolicies() {
 		}
 	}
 	if len(global) > 0 {
-		add(commandPolicy(PolicyGlobal, "who commands what hits several regions", global, defaultTimeout))
+		add(commandPolicy(PolicyGlobal, "Global commander", global, defaultTimeout))
 	}
 	if len(c.Regions) == 0 {
 		var rises []rise
@@ -140,7 +143,7 @@ func (l *loader) commandPolicies() {
 			}
 		}
 		if len(rises) > 0 && c.Schedules[rises[0].Schedule].Labels["role"] == RoleCommander {
-			add(commandPolicy(PolicyCommand, "who commands", rises, defaultTimeout))
+			add(commandPolicy(PolicyCommand, "Commander", rises, defaultTimeout))
 		}
 	}
 	for _, name := range sorted(c.Roles) {
@@ -149,7 +152,7 @@ func (l *loader) commandPolicies() {
 		for _, p := range c.rotation(r) {
 			rises = append(rises, rise{defaultTimeout.D(), Target{Person: p}})
 		}
-		add(commandPolicy(RolePolicy(name), "who is "+r.Title(), rises, defaultTimeout))
+		add(commandPolicy(RolePolicy(name), "On the role "+r.Title(), rises, defaultTimeout))
 	}
 }
 

@@ -32,6 +32,8 @@ var noise = []string{
 	page.KindNotified,    // page.escalated names the people
 	page.KindResolved,    // respond.resolved says it
 	remediate.KindNoted,  // what a script thinks; its steps are kept
+
+	respond.KindHandoffEdited, respond.KindHandoffAsked, respond.KindHandoffReplied, // the handoff has them
 }
 
 // timeline condenses the facts of an incident: what repeats is dropped, alerts in a row are one line, and of the impact

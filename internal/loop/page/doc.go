@@ -10,6 +10,9 @@
 //	   │ hold = 0      ▼                                │ acknowledged          resolved
 //	   └──────────▶ resolved ◀──────────────────────────┴──────────▶ acked ─────────────▶ resolved
 //
+// A page may also be a call, which a later phase orders and no alert is about: somebody has to take command. It is open from
+// the start, and ends when that phase says so.
+//
 // A hold is made longer once, by Settle, when a runbook says that it ended well: the alert needs a moment to see it.
 //
 // What must hold: a page that is held or open has a timer until its policy is exhausted, which is said; a person is told

@@ -18,6 +18,8 @@ const (
 	jobReopen   = "page.reopen"   // an acknowledged page was not resolved in time
 	jobKeep     = "page.keep"     // a runbook ended well: the page may be held a little longer
 	jobResolve  = "page.resolve"  // a person said that the incident is over
+	jobCall     = "page.call"     // people are called for what no alert is about
+	jobTell     = "page.tell"     // a person is told something that needs no answer
 	jobSend     = "page.send"     // one notification; the kind ends with its channel
 	jobUpdate   = "page.update"   // one message whose page has changed; so does this
 )
@@ -93,7 +95,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
-			return s.call(ctx, tx, c, e.Actor, now)
+			return s.asked(ctx, tx, c, e.Actor, now)
 		},
 		detect.KindGroupCalm: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			c, err := event.Decode[detect.GroupCalm](e)
@@ -140,6 +142,20 @@ func (s *Service) Timers() job.Timers[Tx] {
 				return err
 			}
 			return s.resolve(ctx, tx, r.Group, event.System, r.Reason, now)
+		},
+		jobCall: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			c, err := job.Decode[Call](j)
+			if err != nil {
+				return err
+			}
+			return s.call(ctx, tx, c, now)
+		},
+		jobTell: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
+			t, err := job.Decode[Tell](j)
+			if err != nil {
+				return err
+			}
+			return s.tellPerson(ctx, tx, t, now)
 		},
 		jobReopen: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			return s.untake(ctx, tx, ID(j.Key), now)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,15 +16,17 @@ import (
 	"nightkeeper/internal/loop/page/rota"
 )
 
-// Notice tells a person something about being on call. It is not a page: nothing burns, nobody answers it, and it is never
+// Notice tells a person something about being on call or in command. It is not a page: nothing burns, nobody answers it, and it is never
 // bundled with pages.
 type Notice struct {
 	ID       string    `json:"id"`
-	Schedule string    `json:"schedule"`
+	Schedule string    `json:"schedule,omitempty"`
+	About    string    `json:"about,omitempty"` // what it is about when it is not a schedule, such as INC-7
 	Person   string    `json:"person"`
-	Kind     string    `json:"kind"` // soon, now, over, cover, swap or tickets
+	Kind     string    `json:"kind"` // soon, now, over, cover, swap, tickets or handoff
 	Title    string    `json:"title"`
 	Text     string    `json:"text"`
+	Link     string    `json:"link,omitempty"` // path of the page that shows it; default that of who is on call
 	Channel  string    `json:"channel"`
 	Address  string    `json:"address,omitempty"`
 	Delivery Delivery  `json:"delivery"`
@@ -31,6 +34,8 @@ type Notice struct {
 	SentAt   time.Time `json:"sent_at,omitzero"`
 	Error    string    `json:"error,omitempty"`
 }
+
+func (n Notice) subject() string { return cmp.Or(n.About, n.Schedule) }
 
 // Jobs about schedules.
 const (
@@ -192,12 +197,9 @@ func (s *Service) sendNotice(ctx context.Context, j job.Job) error {
 	}
 	short, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	url := strings.TrimSuffix(s.BaseURL(), "/") + "/oncall"
-	if n.Kind == noticeTickets {
-		url = strings.TrimSuffix(s.BaseURL(), "/") + "/tickets"
-	}
-	_, err = ch.Send(short, Message{Notification: NotificationID(n.ID), Person: n.Person, Address: n.Address, Service: n.Schedule,
-		Title: n.Title, Text: n.Text, PageURL: url, At: n.At, Notice: true})
+	base := strings.TrimSuffix(s.BaseURL(), "/")
+	_, err = ch.Send(short, Message{Notification: NotificationID(n.ID), Person: n.Person, Address: n.Address, Service: n.subject(),
+		Title: n.Title, Text: n.Text, PageURL: base + cmp.Or(n.Link, "/oncall"), At: n.At, Notice: true})
 	if err != nil && !errs.Is(err, errs.Invalid) && (ctx.Err() != nil || j.Attempts+1 < job.MaxAttempts) {
 		return fmt.Errorf("send %s to %s by %s: %w", n.ID, n.Person, n.Channel, err)
 	}
@@ -219,7 +221,7 @@ func (s *Service) recordNotice(ctx context.Context, n Notice, failure error) err
 		if err := tx.SaveNotice(ctx, n); err != nil {
 			return err
 		}
-		return tx.Append(ctx, event.New(kind, now, event.System, n.Schedule, text, n))
+		return tx.Append(ctx, event.New(kind, now, event.System, n.subject(), text, n))
 	})
 }
 

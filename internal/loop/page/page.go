@@ -24,7 +24,7 @@ const (
 	Resolved State = "resolved"
 )
 
-// Page is one call for a person, for one group of alerts.
+// Page is one call for a person, for one group of alerts, or for what a later phase orders.
 type Page struct {
 	ID         ID              `json:"id"`
 	Group      detect.GroupID  `json:"group"`
@@ -44,8 +44,11 @@ type Page struct {
 	AckedAt    time.Time       `json:"acked_at,omitzero"`
 	AckedBy    string          `json:"acked_by,omitempty"`
 	ResolvedAt time.Time       `json:"resolved_at,omitzero"`
-	Told       []string        `json:"told,omitempty"` // people told so far, in order
-	Reason     string          `json:"reason"`         // why it is in this state
+	Told       []string        `json:"told,omitempty"`  // people told so far, in order
+	For        string          `json:"for,omitempty"`   // what a call is about; empty when alerts are what it is about
+	First      []string        `json:"first,omitempty"` // people of a call who are told before the steps of the policy
+	Asked      bool            `json:"asked,omitempty"` // they were
+	Reason     string          `json:"reason"`          // why it is in this state
 }
 
 // NotificationID names a notification.
@@ -120,6 +123,9 @@ type escalation struct {
 func escalate(p Page, c *catalog.Catalog, now time.Time, made ...rota.Override) escalation {
 	if p.Group.Synthetic() {
 		return escalation{next: p, people: []string{watcher}, wait: lastWait, reason: "the watchdog tries the way"}
+	}
+	if len(p.First) > 0 && !p.Asked {
+		return byName(p)
 	}
 	pol := c.Policies[p.Policy]
 	if pol == nil || len(pol.Steps) == 0 {

@@ -203,7 +203,7 @@ func (s *Service) morning(ctx context.Context, tx Tx, key string, now time.Time)
 	if err != nil {
 		return err
 	}
-	n := Notice{Schedule: key, Kind: noticeTickets, Title: waiting(len(all)), Text: ticketWords(all, now)}
+	n := Notice{Schedule: key, Kind: noticeTickets, Link: "/tickets", Title: waiting(len(all)), Text: ticketWords(all, now)}
 	for _, person := range ticketPeople(c, all[0], func(p Page) escalation { return escalate(p, c, now, made...) }) {
 		n.Person = person
 		if err := s.notice(ctx, tx, n, now); err != nil {

@@ -10,5 +10,15 @@
 //	                 │                     └─┴─ run failed ────┘                    │
 //	                 └───────────────────── an alert of the group fires again ──────┘
 //
+// For SEV1 and SEV2 a commander is called when people are told: the region that is on duty, or the global commander. Who
+// acknowledges that call has command. At the end of the region's coverage command is handed over, which is a handoff:
+//
+//	        30 min before the end         end of coverage        confirmed, or acknowledged
+//	(none) ───────────────────▶ announced ───────────────▶ due ────────────────────────────▶ accepted
+//	                                │                       │ not in time: it is said, or the chain is called
+//	                                └───────────────────────┴──▶ ended: resolved, or command went another way
+//
+// Until it is accepted the outgoing commander keeps command.
+//
 // What must hold: an incident is resolved only when no alert of its group fires, or a person says so with a reason.
 package respond

@@ -16,7 +16,8 @@ import (
 const jobDiagnose = "respond.diagnose"
 
 // Follows returns what respond does about facts: alerts open incidents or join them, and a calm group resolves its own, as
-// does a person who ends its page.
+// does a person who ends its page. When people are told of an incident, its commander is called; who acknowledges a call has
+// what they were called for.
 func (s *Service) Follows() event.Handlers[Tx] {
 	return event.Handlers[Tx]{
 		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
@@ -40,9 +41,26 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			}
 			return s.resolve(ctx, tx, i, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
 		},
+		page.KindOpened: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			return s.told(ctx, tx, detect.GroupID(e.Group), now)
+		},
+		page.KindEscalated: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			c, err := event.Decode[page.Changed](e)
+			if err != nil || c.Page.For == "" {
+				return err
+			}
+			return s.rung(ctx, tx, c.Page, c.People, now)
+		},
 		page.KindResolved: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			if e.Actor == event.System {
 				return nil // it followed from what respond knows
+			}
+			c, err := event.Decode[page.Changed](e)
+			if err != nil {
+				return err
+			}
+			if c.Page.For != "" { // who ends a call has answered it
+				return s.answered(ctx, tx, c.Page, e.Actor, now)
 			}
 			i, err := tx.IncidentOf(ctx, detect.GroupID(e.Group))
 			if err != nil || !i.Open() {
@@ -55,16 +73,17 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
+			if c.Page.For != "" {
+				return s.answered(ctx, tx, c.Page, c.Page.AckedBy, now)
+			}
 			i, err := tx.IncidentOf(ctx, c.Page.Group)
 			if err != nil || !i.AckedAt.IsZero() {
 				return ignoreNotFound(err)
 			}
 			i.AckedAt = c.Page.AckedAt
-			if i.Commander == "" && detect.IsPerson(c.Page.AckedBy) {
+			if i.Commander == "" && i.Command.Calling == nil && detect.IsPerson(c.Page.AckedBy) {
 				i.Commander = c.Page.AckedBy
-				if err := s.append(ctx, tx, KindCommander, i, event.System, i.Commander+" has command: first to acknowledge", now); err != nil {
-					return err
-				}
+				return s.commands(ctx, tx, i, event.System, i.Commander+" has command: first to acknowledge", now)
 			}
 			return tx.SaveIncident(ctx, i)
 		},

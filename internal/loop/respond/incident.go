@@ -60,9 +60,14 @@ type Incident struct {
 	Status     Status              `json:"status"`
 	Service    string              `json:"service"` // whose alert opened it
 	Commander  string              `json:"commander,omitempty"`
+	Command    Command             `json:"command,omitzero"`
+	Roles      []Role              `json:"roles,omitempty"`
+	Handoff    HandoffID           `json:"handoff,omitempty"` // that is on its way
+	Regions    []string            `json:"regions,omitempty"` // of the catalog, that it hits
 	OpenedAt   time.Time           `json:"opened_at"`
 	OnsetAt    time.Time           `json:"onset_at"` // first sign of trouble, found afterwards
 	NamedAt    time.Time           `json:"named_at,omitzero"`
+	ToldAt     time.Time           `json:"told_at,omitzero"` // when people were first told of it
 	AckedAt    time.Time           `json:"acked_at,omitzero"`
 	ResolvedAt time.Time           `json:"resolved_at,omitzero"`
 	ReopenedAt time.Time           `json:"reopened_at,omitzero"` // when it came back last

@@ -13,6 +13,18 @@ const (
 	KindNoted     = "respond.noted" // somebody wrote something down
 	KindCommander = "respond.commander"
 	KindResolved  = "respond.resolved"
+	KindCalled    = "respond.called" // somebody is called to take command, or for a role
+	KindRole      = "respond.role"   // somebody has a role
+
+	KindHandoffAnnounced = "respond.handoff_announced" // command passes soon
+	KindHandoffDue       = "respond.handoff_due"       // the incoming commander is asked to take it
+	KindHandoffAnswered  = "respond.handoff_answered"  // they are there
+	KindHandoffAccepted  = "respond.handoff_accepted"  // command has passed
+	KindHandoffOverdue   = "respond.handoff_overdue"   // it has not passed in time
+	KindHandoffEnded     = "respond.handoff_ended"     // it is not needed any more
+	KindHandoffEdited    = "respond.handoff_edited"    // somebody wrote into its document
+	KindHandoffAsked     = "respond.handoff_asked"     // a question to the outgoing commander
+	KindHandoffReplied   = "respond.handoff_replied"   // its answer
 )
 
 // Changed is the payload of facts about an incident.
@@ -25,4 +37,9 @@ type Named struct {
 	Incident   Incident            `json:"incident"`
 	Cause      diagnose.Suspect    `json:"cause"`
 	Confidence diagnose.Confidence `json:"confidence"`
+}
+
+// HandedOff is the payload of facts about a handoff.
+type HandedOff struct {
+	Handoff Handoff `json:"handoff"`
 }

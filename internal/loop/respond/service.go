@@ -53,22 +53,29 @@ func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Tim
 		}
 		was := i.Severity
 		i.Severity = a.Severity
-		if err := tx.SaveIncident(ctx, i); err != nil {
+		if err := s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s instead of %s: %s", i.Severity, was, a.Reason), now); err != nil {
 			return err
 		}
-		return s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s instead of %s: %s", i.Severity, was, a.Reason), now)
+		return s.called(ctx, tx, i, now)
 	}
 	next, reopened := i.attach(a, now)
+	next = next.hits(s.Catalog(), regionLabels(s.Catalog(), a)...)
 	kind, text := KindJoined, a.Headline()+"; it belongs here too"
 	if reopened {
 		kind, text = KindReopened, next.Reason
 		next.Cause, next.Diagnosis = nil, diagnose.Diagnosis{}
-	}
-	if err := tx.SaveIncident(ctx, next); err != nil {
-		return err
+		next = next.afresh(s.Catalog().Duty(next.Regions, now))
 	}
 	if err := s.append(ctx, tx, kind, next, event.System, text, now); err != nil {
 		return err
+	}
+	if err := s.called(ctx, tx, next, now); err != nil {
+		return err
+	}
+	if reopened {
+		if err := s.arm(ctx, tx, next, now); err != nil {
+			return err
+		}
 	}
 	return s.diagnose(ctx, tx, next.ID, a, now)
 }
@@ -91,8 +98,9 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		ID: ID("INC-" + strconv.FormatInt(n, 10)), Group: a.Group, Title: a.Headline(), Severity: a.Severity,
 		Status: Investigating, Service: a.Service, OpenedAt: now, OnsetAt: a.FiredAt, Alerts: []detect.AlertID{a.ID},
 		Burning: named(a), Affected: named(a), Reason: a.Reason,
-	}
-	if a.Severity == detect.SEV1 || a.Severity == detect.SEV2 {
+	}.hits(s.Catalog(), regionLabels(s.Catalog(), a)...)
+	// Where a commander can be called, one is when people are told, so that a runbook that fixes it wakes nobody.
+	if needsCommander(a.Severity) && s.Catalog().Duty(i.Regions, now).Policy == "" {
 		if i.Commander, err = s.commander(ctx, tx, now); err != nil {
 			return err
 		}
@@ -110,7 +118,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	return s.diagnose(ctx, tx, i.ID, a, now)
 }
 
-// commander returns who commands now: whoever is on the schedule labelled role=commander.
+// commander returns who commands by rota when nobody can be called: whoever is on the schedule labelled role=commander.
 func (s *Service) commander(ctx context.Context, tx Tx, now time.Time) (string, error) {
 	c := s.Catalog()
 	made, err := tx.Overrides(ctx, "", now, now.Add(time.Millisecond))
@@ -149,6 +157,7 @@ func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
 		}
 		named, cause, why := name(i, d, now)
 		grown := len(affected) > len(i.Affected)
+		i = i.hits(s.Catalog(), servicesIn(s.Catalog(), affected)...)
 		if i.Reopened == 0 {
 			i.OnsetAt = scene.Onset
 		}
@@ -176,7 +185,7 @@ func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
 				return err
 			}
 		}
-		if err := tx.SaveIncident(ctx, i); err != nil {
+		if err := s.called(ctx, tx, i, now); err != nil {
 			return err
 		}
 		next := lookEvery
@@ -255,6 +264,9 @@ func (s *Service) resolve(ctx context.Context, tx Tx, i Incident, actor, reason 
 		return nil
 	}
 	i.Status, i.ResolvedAt, i.Reason = Resolved, now, reason
+	if err := s.standDown(ctx, tx, &i, now); err != nil {
+		return err
+	}
 	if err := tx.SaveIncident(ctx, i); err != nil {
 		return err
 	}
@@ -296,24 +308,6 @@ func (s *Service) Note(ctx context.Context, incident ID, by, text string, now ti
 			return err
 		}
 		return s.append(ctx, tx, KindNoted, i, by, text, now)
-	})
-}
-
-// Command gives the incident to a commander.
-func (s *Service) Command(ctx context.Context, incident ID, person, by string, now time.Time) error {
-	if s.Catalog().People[person] == nil {
-		return errs.New(errs.Invalid, "there is no person named %q in the catalog", person)
-	}
-	return s.Store.Update(ctx, func(tx Tx) error {
-		i, err := tx.Incident(ctx, incident)
-		if err != nil {
-			return err
-		}
-		i.Commander = person
-		if err := tx.SaveIncident(ctx, i); err != nil {
-			return err
-		}
-		return s.append(ctx, tx, KindCommander, i, by, person+" has command", now)
 	})
 }
 

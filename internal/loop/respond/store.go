@@ -31,6 +31,11 @@ type Tx interface {
 	// Incidents returns the newest incidents, only unresolved ones when open is set.
 	Incidents(ctx context.Context, open bool, limit int) ([]Incident, error)
 	SaveIncident(ctx context.Context, i Incident) error
+	// Handoff returns a handoff or an error with code not_found.
+	Handoff(ctx context.Context, id HandoffID) (Handoff, error)
+	// Handoffs returns those of an incident, or of all when it is empty, the newest first.
+	Handoffs(ctx context.Context, incident ID, limit int) ([]Handoff, error)
+	SaveHandoff(ctx context.Context, h Handoff) error
 	// Overrides returns what people changed about the schedules between two times; see page.Rotas.
 	Overrides(ctx context.Context, schedule string, from, to time.Time) ([]rota.Override, error)
 	// NextNumber returns the next number of a named sequence, starting at 1.

@@ -402,6 +402,25 @@ var respondTests = []exercise{
 		}), []respond.Incident{a, b})
 		missing(w, "none", func(ctx context.Context, tx *store.Tx) (respond.Incident, error) { return tx.Incident(ctx, "INC-9") })
 		missing(w, "none of a group", func(ctx context.Context, tx *store.Tx) (respond.Incident, error) { return tx.IncidentOf(ctx, "g9") })
+		h := func(id, incident string, second int) respond.Handoff {
+			return respond.Handoff{ID: respond.HandoffID(id), Incident: respond.ID(incident), State: respond.Due, BegunAt: at(second), DueAt: at(second + 60),
+				Document: respond.Document{Tried: []respond.Line{{At: at(second), Text: "restarted"}}}}
+		}
+		x, y, z := h("HO-1", "INC-1", 1), h("HO-2", "INC-1", 2), h("HO-3", "INC-2", 3)
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveHandoff(ctx, x), tx.SaveHandoff(ctx, y), tx.SaveHandoff(ctx, z))
+		})
+		x.State, x.Questions = respond.Accepted, []respond.Question{{Text: "why?", By: "kenji", At: at(9)}}
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveHandoff(ctx, x) })
+		handoffs := func(incident respond.ID, limit int) []respond.Handoff {
+			return read(w, func(ctx context.Context, tx *store.Tx) ([]respond.Handoff, error) {
+				return tx.Handoffs(ctx, incident, limit)
+			})
+		}
+		same(w, "handoffs of an incident", handoffs("INC-1", 9), []respond.Handoff{y, x})
+		same(w, "newest handoffs", handoffs("", 2), []respond.Handoff{z, y})
+		same(w, "a handoff", read(w, func(ctx context.Context, tx *store.Tx) (respond.Handoff, error) { return tx.Handoff(ctx, "HO-1") }), x)
+		missing(w, "no handoff", func(ctx context.Context, tx *store.Tx) (respond.Handoff, error) { return tx.Handoff(ctx, "HO-9") })
 		w.conflict("a second incident of a group", func(ctx context.Context, tx *store.Tx) error { return tx.SaveIncident(ctx, i("INC-4", "g1", "", 4)) })
 	}},
 }

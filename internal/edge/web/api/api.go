@@ -116,6 +116,7 @@ func New(c Config) http.Handler {
 	r.page()
 	r.channels()
 	r.respond()
+	r.command()
 	r.remediate()
 	r.learn()
 	r.prevent()

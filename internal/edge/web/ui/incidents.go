@@ -45,6 +45,7 @@ type roomData struct {
 	Runbooks  []*catalog.Runbook
 	Suggested string
 	People    []string
+	Command   commandData
 	After     aftermath
 	Window    window
 	Charts    []chartOf
@@ -74,6 +75,9 @@ func (s *server) roomPage(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	if err := s.roomRuns(ctx, &d); err != nil {
+		return view{}, err
+	}
+	if err := s.roomCommand(ctx, &d); err != nil {
 		return view{}, err
 	}
 	c := s.Catalog()

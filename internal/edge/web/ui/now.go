@@ -22,6 +22,7 @@ type burning struct {
 	respond.Incident
 	Page *page.Page
 	Run  *remediate.Run
+	Pass *respond.Handoff // command is on its way
 }
 
 // asked is an approval that waits, with the run that asks.
@@ -116,6 +117,13 @@ func (s *server) burning(ctx context.Context, i respond.Incident) (burning, erro
 		b.Page = &p
 	case !errs.Is(err, errs.NotFound):
 		return b, err
+	}
+	if i.Handoff != "" {
+		h, err := s.Respond.HandoffOf(ctx, i.Handoff)
+		if err != nil {
+			return b, err
+		}
+		b.Pass = &h
 	}
 	runs, err := s.Remediate.List(ctx, i.ID, 20)
 	if err != nil {

@@ -21,6 +21,7 @@ type inboxLine struct {
 
 type oncallData struct {
 	Rosters  []rosterShown
+	Regions  []regionShown
 	Policies []*catalog.EscalationPolicy
 	People   []*catalog.Person
 	Catalog  *catalog.Catalog
@@ -45,6 +46,9 @@ func (s *server) oncallPage(r *http.Request) (view, error) {
 			return view{}, err
 		}
 		d.Rosters = append(d.Rosters, ro)
+	}
+	if d.Regions, err = s.regionsShown(ctx, sh.Now, sh.Zone); err != nil {
+		return view{}, err
 	}
 	for _, name := range sortedKeys(c.Policies) {
 		d.Policies = append(d.Policies, c.Policies[name])
@@ -76,6 +80,10 @@ func targets(s catalog.Step, on map[string]string) []string {
 	var out []string
 	for _, t := range s.Targets {
 		switch {
+		case t.Role == catalog.RoleManager:
+			out = append(out, "the manager of the team that owns the service")
+		case t.Role != "":
+			out = append(out, "whoever is "+t.Role)
 		case t.Person != "":
 			out = append(out, t.Person)
 		case t.Schedule != "":
@@ -124,11 +132,15 @@ func (s *server) pagePage(r *http.Request) (view, error) {
 
 // incidentOf returns the incident of a page's group, nil when there is none: the facts of the group name it.
 func (s *server) incidentOf(ctx context.Context, p page.Page) (*respond.Incident, error) {
-	facts, err := s.Events(ctx, event.Query{Group: string(p.Group), Kinds: []string{respond.KindOpened}, Limit: 1})
-	if err != nil || len(facts) == 0 {
-		return nil, err
+	id := p.For
+	if id == "" {
+		facts, err := s.Events(ctx, event.Query{Group: string(p.Group), Kinds: []string{respond.KindOpened}, Limit: 1})
+		if err != nil || len(facts) == 0 {
+			return nil, err
+		}
+		id = facts[0].Subject
 	}
-	i, err := s.Respond.Get(ctx, respond.ID(facts[0].Subject))
+	i, err := s.Respond.Get(ctx, respond.ID(id))
 	if errs.Is(err, errs.NotFound) {
 		return nil, nil
 	}

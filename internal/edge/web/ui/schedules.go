@@ -37,6 +37,7 @@ type strip struct {
 
 	Form   string   // the id of the form that is opened by drawing over the row; empty: none
 	Starts []string // where each day of the row begins, as clocks of the reader show it, and the end of the last
+	At     float64  // where the present moment is drawn; 0 draws none
 }
 
 // stripDay is a day line in a strip.

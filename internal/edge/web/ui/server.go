@@ -63,6 +63,16 @@ func (s *server) routes(mux *http.ServeMux) {
 	do("/incidents/{id}/command", s.doCommand)
 	do("/incidents/{id}/resolve", s.doResolve)
 	do("/incidents/{id}/run", s.doStartRun)
+	do("/incidents/{id}/role", s.doRole)
+	do("/incidents/{id}/call", s.doCallRole)
+	do("/incidents/{id}/handoff", s.doHandOver)
+
+	get("/handoffs", s.handoffsPage)
+	do("/handoffs/{id}/accept", s.handoffAct(s.doAccept))
+	do("/handoffs/{id}/end", s.handoffAct(s.doEndHandoff))
+	do("/handoffs/{id}/document", s.handoffAct(s.doDocument))
+	do("/handoffs/{id}/ask", s.handoffAct(s.doAsk))
+	do("/handoffs/{id}/questions/{n}/answer", s.handoffAct(s.doReply))
 
 	get("/alerts", s.alertsPage)
 	get("/alerts/{id}", s.alertPage)

@@ -180,10 +180,16 @@ func factSign(kind string) string {
 		return "cause"
 	case respond.KindNoted, remediate.KindNoted, detect.KindNoted, detect.KindHeartbeatSet, detect.KindHeartbeatDropped:
 		return "note"
-	case detect.KindCalled:
-		return "page"
-	case respond.KindCommander:
+	case respond.KindCommander, respond.KindRole, respond.KindHandoffAccepted:
 		return "flag"
+	case detect.KindCalled, respond.KindCalled, respond.KindHandoffDue, respond.KindHandoffAnswered:
+		return "page"
+	case respond.KindHandoffOverdue:
+		return "warn"
+	case respond.KindHandoffAsked:
+		return "ask"
+	case respond.KindHandoffEdited, respond.KindHandoffReplied:
+		return "note"
 	case page.KindAcked, page.KindTicketDone:
 		return "ok"
 	case page.KindHeld:
