@@ -39,7 +39,7 @@ func newWorld(t *testing.T, limits door.Config) *world {
 	w := &world{t: t}
 	c := &catalog.Catalog{Hash: "one", Services: map[string]*catalog.Service{"checkout": {Meta: catalog.Meta{Name: "checkout"}}},
 		People: map[string]*catalog.Person{"mira": {Meta: catalog.Meta{Name: "mira"}, Contacts: []catalog.Contact{{Channel: "email", Address: "mira@example.org"}}}},
-		Teams: map[string]*catalog.Team{"shop": {}}, Policies: map[string]*catalog.EscalationPolicy{"leads": {}}}
+		Teams:  map[string]*catalog.Team{"shop": {}}, Policies: map[string]*catalog.EscalationPolicy{"leads": {}}}
 	db, err := store.Open(t.Context(), t.TempDir()+"/nk.db")
 	if err != nil {
 		t.Fatal(err)
