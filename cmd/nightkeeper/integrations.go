@@ -174,11 +174,14 @@ func readMapping(path string) (map[string]any, error) {
 		Metadata   map[string]any      `yaml:"metadata"`
 		Spec       catalog.Integration `yaml:"spec"`
 	}
+	var kind struct {
+		Kind string `yaml:"kind"`
+	}
+	if err := yaml.Unmarshal(b, &kind); err == nil && kind.Kind != "Integration" {
+		return nil, errs.New(errs.Invalid, "%s: kind is %q; give a document of kind Integration", path, kind.Kind)
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&doc); err != nil {
 		return nil, errs.New(errs.Invalid, "%s: %s", path, yaml.FormatError(err, false, false))
-	}
-	if doc.Kind != "Integration" {
-		return nil, errs.New(errs.Invalid, "%s: kind is %q; give a document of kind Integration", path, doc.Kind)
 	}
 	i := doc.Spec
 	return map[string]any{"alerts": i.Alerts, "key": i.Key, "title": i.Title, "description": i.Description, "severity": i.Severity, "service": i.Service, "url": i.URL,

@@ -228,8 +228,11 @@ func (s *Service) Senders(ctx context.Context) ([]Sender, error) {
 		}
 		return byName[name]
 	}
-	for name := range s.Catalog().Integrations {
-		of(name).Declared = true
+	for name, i := range s.Catalog().Integrations {
+		x := of(name)
+		if x.Declared = true; i.Unsigned {
+			x.Format = "cloudwatch"
+		}
 	}
 	if s.Tokens != nil {
 		ts, err := s.Tokens(ctx)

@@ -41,10 +41,11 @@ func generic(q detect.Sent) (detect.Read, error) {
 	if err := d.Decode(&body); err != nil {
 		return detect.Read{}, invalid("the body is not JSON: %s", err)
 	}
-	where := "the body"
-	whole := body
+	whole, where := body, "the body"
 	if m.Alerts != "" {
-		body, where = at(body, m.Alerts), m.Alerts
+		if body, where = at(body, m.Alerts), m.Alerts; body == nil {
+			return detect.Read{Paths: paths(whole)}, invalid("there is nothing at %s, where the Integration says that the alerts are", where)
+		}
 	}
 	list, ok := body.([]any)
 	if !ok {
