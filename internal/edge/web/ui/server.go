@@ -120,6 +120,13 @@ func (s *server) routes(mux *http.ServeMux) {
 	do("/postmortems/{id}/publish", s.doPublish)
 	do("/items/{id}/end", s.doEndItem)
 
+	get("/accounts", s.accountsPage)
+	mux.HandleFunc("POST /accounts", s.signedIn(s.show(s.addAccount)))
+	mux.HandleFunc("POST /accounts/{name}/invite", s.signedIn(s.show(s.inviteAccount)))
+	do("/accounts/{name}/role", s.onAccount(s.doAccountRole))
+	do("/accounts/{name}/disable", s.onAccount(s.doDisableAccount))
+	do("/accounts/{name}/enable", s.onAccount(s.doEnableAccount))
+	do("/accounts/{name}/end-sessions", s.onAccount(s.doEndSessions))
 	get("/settings/tokens", s.tokensPage)
 	mux.HandleFunc("POST /settings/tokens", s.signedIn(s.show(s.createToken)))
 	do("/settings/tokens/{id}/drop", s.doDropToken)
