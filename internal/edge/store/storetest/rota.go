@@ -46,7 +46,9 @@ var rotaTests = []exercise{
 			return rota.Swap{ID: id, A: rota.Half{Schedule: "s", Person: "mira", To: at(a)}, B: rota.Half{Schedule: "t", Person: "ines", To: at(b)}, By: "mira", At: t0, State: rota.SwapAsked}
 		}
 		a, b := s("sw_1", 10, 30), s("sw_2", 20, 5)
-		w.update(func(ctx context.Context, tx *store.Tx) error { return errors.Join(tx.SaveSwap(ctx, b), tx.SaveSwap(ctx, a)) })
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveSwap(ctx, b), tx.SaveSwap(ctx, a))
+		})
 		a.State, a.Agreed, a.EndedBy = rota.SwapTaken, []string{"ines"}, "ines"
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveSwap(ctx, a) })
 		list := func(since int) []rota.Swap {

@@ -98,6 +98,8 @@ func (s *server) routes(mux *http.ServeMux) {
 	get("/shadow", s.shadowPage)
 	mux.HandleFunc("GET /shadow/report.md", s.signedIn(s.shadowMarkdown))
 	do("/people/{name}/calendar", s.doRenewCalendar)
+	do("/people/{name}/test", s.doTestContact)
+	do("/people/{name}/devices/drop", s.doDropDevice)
 	mux.HandleFunc("GET /calendar/{token}", s.calendar)
 	get("/pages/{id}", s.pagePage)
 	do("/pages/{id}/ack", s.doAck)
