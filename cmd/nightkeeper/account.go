@@ -13,7 +13,8 @@ type account struct {
 	Name, Role       string
 	Person, Password bool
 	Created          time.Time
-	Disabled         time.Time
+	Disabled, Seen   time.Time
+	Sessions         int
 }
 
 // state says whether somebody can sign in with an account.
@@ -51,13 +52,13 @@ func newAccounts(c *client) *cobra.Command {
 				return err
 			}
 			w := table()
-			fmt.Fprintln(w, "NAME\tROLE\tPERSON\tSTATE")
+			fmt.Fprintln(w, "NAME\tROLE\tPERSON\tSEEN\tSESSIONS\tSTATE")
 			for _, a := range as {
 				person := "no"
 				if a.Person {
 					person = "yes"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", a.Name, a.Role, person, a.state())
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", a.Name, a.Role, person, local(a.Seen), a.Sessions, a.state())
 			}
 			return w.Flush()
 		},
@@ -108,6 +109,9 @@ func newAccounts(c *client) *cobra.Command {
 	enable := change("enable NAME", "Let a disabled account in again", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string, a *account) error {
 		return c.call(cmd.Context(), "POST", path(args[0], "enable"), map[string]any{}, a)
 	})
-	cmd.AddCommand(c.flags(list), c.flags(add), c.flags(reset), c.flags(grant), c.flags(disable), c.flags(enable))
+	end := change("sign-out NAME", "End every session of an account; its password stays good", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string, a *account) error {
+		return c.call(cmd.Context(), "POST", path(args[0], "end-sessions"), map[string]any{}, a)
+	})
+	cmd.AddCommand(c.flags(list), c.flags(add), c.flags(reset), c.flags(grant), c.flags(disable), c.flags(enable), c.flags(end))
 	return cmd
 }

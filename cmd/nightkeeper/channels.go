@@ -16,16 +16,22 @@ import (
 
 // newOncallTest sends test messages.
 func newOncallTest(c *client) *cobra.Command {
-	all := false
+	all, channel := false, ""
 	cmd := &cobra.Command{
 		Use: "test [PERSON]", Short: "Send a test message by every contact of a person and say what happened", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) == 1) {
 				return usage(cmd, errors.New("either a person or --all-on-rota"))
 			}
+			if all && channel != "" {
+				return usage(cmd, errors.New("--channel is for one person"))
+			}
 			in := map[string]string{}
 			if len(args) == 1 {
 				in["person"] = args[0]
+			}
+			if channel != "" {
+				in["channel"] = channel
 			}
 			patient := *c
 			patient.wait = 5 * time.Minute
@@ -61,6 +67,7 @@ func newOncallTest(c *client) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all-on-rota", false, "everybody who is on any schedule")
+	cmd.Flags().StringVar(&channel, "channel", "", "only the contacts of this channel, such as sms")
 	return c.flags(cmd)
 }
 

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/page/rota"
-	"time"
 )
 
 func newOncallSwap(c *client) *cobra.Command {

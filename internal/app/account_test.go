@@ -79,3 +79,60 @@ func TestPersonWithAnAccountAcknowledges(t *testing.T) {
 		t.Errorf("without the scope: %d", a.Status)
 	}
 }
+
+// An admin does the same on the page: the link is shown once, and who is no admin sees none of it.
+func TestAccountsAreKeptOnThePage(t *testing.T) {
+	w := start(t)
+	root := signIn(t, w.App.URL())
+	status, text := root.submit("/accounts", url.Values{"name": {"mira"}, "role": {"responder"}})
+	_, link, found := strings.Cut(text, w.App.URL()+"/welcome/")
+	link, _, _ = strings.Cut(link, "<")
+	if status != http.StatusOK || !found {
+		t.Fatalf("%d %s", status, text)
+	}
+	if strings.Contains(root.look("/accounts"), link) {
+		t.Error("the link is shown again")
+	}
+	if status, text := root.submit("/accounts", url.Values{"name": {"mira"}, "role": {"responder"}}); status != http.StatusConflict || !strings.Contains(text, "There is an account mira already") {
+		t.Errorf("twice: %d", status)
+	}
+	me := signIn(t, w.App.URL())
+	const password = "quite a long password"
+	me.submit("/welcome/"+link, url.Values{"password": {password}, "again": {password}})
+	in := func() {
+		t.Helper()
+		if status, text := me.submit("/login", url.Values{"name": {"mira"}, "password": {password}, "next": {"/oncall"}}); status != http.StatusOK || !strings.Contains(text, "On-call") {
+			t.Fatalf("sign in: %d", status)
+		}
+	}
+	in()
+	for _, path := range []string{"/accounts/mira/role", "/accounts/admin/disable", "/accounts/admin/invite", "/accounts"} {
+		if status, _ := me.submit(path, url.Values{"role": {"admin"}, "name": {"eve"}}); status != http.StatusForbidden {
+			t.Errorf("a responder posts %s: %d", path, status)
+		}
+	}
+	if page := root.look("/accounts"); !strings.Contains(page, "1 session.") || !strings.Contains(page, "can sign in") {
+		t.Errorf("%s", page)
+	}
+	root.submit("/accounts/mira/end-sessions", nil)
+	if text := me.look("/oncall"); !strings.Contains(text, "Sign in") {
+		t.Error("the session goes on")
+	}
+	in()
+	root.submit("/accounts/mira/role", url.Values{"role": {"viewer"}})
+	if status, _ := me.submit("/oncall/schedules/x/override", url.Values{}); status != http.StatusForbidden {
+		t.Errorf("a viewer acts: %d", status)
+	}
+	if status, text := root.submit("/accounts/mira/invite", nil); status != http.StatusOK || !strings.Contains(text, "/welcome/") {
+		t.Errorf("reset: %d", status)
+	}
+	root.submit("/accounts/mira/disable", nil)
+	if text := root.look("/accounts"); !strings.Contains(text, "disabled") || strings.Contains(me.look("/oncall"), "<nav") {
+		t.Error("it is not disabled")
+	}
+	root.submit("/accounts/mira/enable", nil)
+	in()
+	if status, text := root.submit("/accounts/admin/disable", nil); status != http.StatusConflict || !strings.Contains(text, "last admin") {
+		t.Errorf("the last admin: %d", status)
+	}
+}

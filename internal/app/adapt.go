@@ -86,6 +86,18 @@ func (a accounts) SaveAccount(ctx context.Context, x auth.Account) error {
 	return a.db.Update(ctx, func(t *store.Tx) error { return t.SaveAccount(ctx, store.Account(x)) })
 }
 
+func (a accounts) SawAccount(ctx context.Context, name string, at time.Time) error {
+	return a.db.Update(ctx, func(t *store.Tx) error { return t.SawAccount(ctx, name, at) })
+}
+
+func (a accounts) Sessions(ctx context.Context, now time.Time) (out map[string]int, err error) {
+	err = a.db.View(ctx, func(t *store.Tx) error {
+		out, err = t.Sessions(ctx, now)
+		return err
+	})
+	return out, err
+}
+
 func (a accounts) Session(ctx context.Context, hash string, now time.Time) (account string, err error) {
 	err = a.db.View(ctx, func(t *store.Tx) error {
 		account, err = t.Session(ctx, hash, now)

@@ -18,7 +18,7 @@ func (a *App) pages() (http.Handler, error) {
 		PushKey: a.pushPublic(), Shadow: a.opts.Shadow,
 		Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Detect: p.detect, Page: p.page, Respond: p.respond, Remediate: p.remediate,
 		Learn: p.learn, Prevent: p.prevent, Deploys: a.db.Deploys, Events: a.db.Events, Changed: a.db.Changed, Health: a.health,
-		Auth: pageAuth{a.auth}, Welcome: a.auth, Now: a.opts.Now, Log: a.opts.Log, Secure: strings.HasPrefix(a.opts.BaseURL, "https://"),
+		Auth: pageAuth{a.auth}, Welcome: a.auth, Accounts: accountPages{accountAPI{a}}, Now: a.opts.Now, Log: a.opts.Log, Secure: strings.HasPrefix(a.opts.BaseURL, "https://"),
 	})
 }
 

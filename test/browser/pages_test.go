@@ -55,6 +55,7 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 		{"/experiments/slow-preferences", "experiment"},
 		{"/postmortems", "postmortems"},
 		{"/postmortems/pm-INC-1", "postmortem"},
+		{"/accounts", "accounts"},
 		{"/settings/tokens", "tokens"},
 	} {
 		b.see(t, ways, p.path, p.name)

@@ -227,7 +227,7 @@ func newWorld(t testing.TB, change ...func(c *ui.Config)) *world {
 
 	cfg := ui.Config{
 		Catalog: cat, Graph: w.graph, Telemetry: w.engine, Detect: w.detect, Page: w.page, Respond: w.respond, Remediate: w.remediate,
-		Learn: w.learn, Prevent: w.prevent, Deploys: deploys, Events: db.Events, Changed: db.Changed, Auth: w.accounts, Now: now, Log: log,
+		Learn: w.learn, Prevent: w.prevent, Deploys: deploys, Events: db.Events, Changed: db.Changed, Auth: w.accounts, Accounts: &kept{}, Now: now, Log: log,
 		Health: func() []ui.HealthLine {
 			return []ui.HealthLine{{Name: "Telemetry engine", OK: true, Text: "takes 214 spans/s"}, {Name: "Database", OK: true, Text: "SQLite, writes in 1.2 ms"}, {Name: "Email", Text: "no SMTP server is configured"}}
 		},
@@ -598,3 +598,31 @@ func (a *accounts) DropToken(_ context.Context, id string) error {
 	a.tokens = slices.DeleteFunc(a.tokens, func(k ui.TokenInfo) bool { return k.ID == id })
 	return nil
 }
+
+// kept is who can sign in, as the pages see it.
+type kept struct {
+	mu   sync.Mutex
+	list []ui.Account
+}
+
+func (k *kept) Accounts(context.Context) ([]ui.Account, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Concat([]ui.Account{{Name: "amira", Role: ui.Admin, Person: true, Password: true, Seen: time.Now(), Sessions: 2},
+		{Name: "vera", Role: ui.Viewer, Password: true, Disabled: time.Now()}}, k.list), nil
+}
+
+func (k *kept) Add(_ context.Context, _, name, role string) (ui.Invite, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.list = append(k.list, ui.Account{Name: name, Role: role})
+	return ui.Invite{Name: name, Link: "http://nightkeeper.example/welcome/" + strings.Repeat("0123456789", 4), Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (k *kept) Invite(_ context.Context, _, name string) (ui.Invite, error) {
+	return ui.Invite{}, errs.New(errs.NotFound, "there is no account %s", name)
+}
+
+func (k *kept) SetRole(context.Context, string, string, string) error   { return nil }
+func (k *kept) SetDisabled(context.Context, string, string, bool) error { return nil }
+func (k *kept) EndSessions(context.Context, string, string) error       { return nil }

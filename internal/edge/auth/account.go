@@ -20,6 +20,7 @@ const (
 	KindPromoted = "auth.promoted" // its role was changed
 	KindDisabled = "auth.disabled"
 	KindEnabled  = "auth.enabled"
+	KindEnded    = "auth.ended" // every session of an account was ended
 )
 
 // inviteLength is how long a link to set a password is good.
@@ -156,6 +157,26 @@ func (s *Service) SetDisabled(ctx context.Context, by, name string, disabled boo
 		a.Disabled = time.Time{}
 		return fact(KindEnabled, now, by, *a, "%s enabled the account %s", by, name), true
 	})
+}
+
+// Sessions returns how many sessions each account has.
+func (s *Service) Sessions(ctx context.Context) (map[string]int, error) {
+	return s.store.Sessions(ctx, s.now())
+}
+
+// EndSessions signs an account out everywhere; its password and its tokens stay good.
+func (s *Service) EndSessions(ctx context.Context, by, name string) (a Account, err error) {
+	now := s.now()
+	err = s.store.Update(ctx, func(tx Tx) error {
+		if a, err = tx.Account(ctx, name); err != nil {
+			return err
+		}
+		if err := tx.DropSessions(ctx, name); err != nil {
+			return err
+		}
+		return tx.Append(ctx, fact(KindEnded, now, by, a, "%s ended every session of %s", by, name))
+	})
+	return a, err
 }
 
 // change writes what decide makes of an account; false is no change.

@@ -69,6 +69,7 @@ type Account struct {
 	Name, Password, Role string
 	Created              time.Time
 	Disabled             time.Time // zero when it may sign in
+	Seen                 time.Time // when somebody was last signed in with it, to seenEvery; zero: never
 }
 
 // Token is an API token; the secret itself is not kept.
@@ -82,6 +83,10 @@ type Store interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	Account(ctx context.Context, name string) (Account, error)
 	SaveAccount(ctx context.Context, a Account) error
+	// SawAccount writes when somebody was signed in with an account.
+	SawAccount(ctx context.Context, name string, at time.Time) error
+	// Sessions returns how many sessions of each account have not expired.
+	Sessions(ctx context.Context, now time.Time) (map[string]int, error)
 	Session(ctx context.Context, hash string, now time.Time) (account string, err error)
 	SaveSession(ctx context.Context, hash, account string, expires time.Time) error
 	DropSession(ctx context.Context, hash string) error
@@ -125,6 +130,9 @@ func New(store Store, now func() time.Time, log *slog.Logger) *Service {
 
 // sessionLength is how long a sign-in lasts.
 const sessionLength = 14 * 24 * time.Hour
+
+// seenEvery is how exactly it is known when somebody was here last.
+const seenEvery = 10 * time.Minute
 
 // Any reports whether there is an account.
 func (s *Service) Any(ctx context.Context) (bool, error) {
@@ -199,6 +207,12 @@ func (s *Service) Who(ctx context.Context, secret string) (User, error) {
 	a, err := s.store.Account(ctx, name)
 	if err != nil || !a.Disabled.IsZero() {
 		return User{}, errs.New(errs.Denied, "please sign in")
+	}
+	if now := s.now(); now.Sub(a.Seen) > seenEvery {
+		// Who is signed in must not depend on whether this can be written.
+		if err := s.store.SawAccount(ctx, a.Name, now); err != nil {
+			s.log.Warn("note who was seen", "account", a.Name, "error", err)
+		}
 	}
 	return User{Name: a.Name, Role: a.Role}, nil
 }

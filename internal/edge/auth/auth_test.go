@@ -122,6 +122,27 @@ func (m *memory) DropSession(_ context.Context, hash string) error {
 	return nil
 }
 
+func (m *memory) SawAccount(_ context.Context, name string, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.accounts[name]
+	a.Seen = at
+	m.accounts[name] = a
+	return nil
+}
+
+func (m *memory) Sessions(_ context.Context, now time.Time) (map[string]int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[string]int{}
+	for _, s := range m.sessions {
+		if s.expires.After(now) {
+			out[s.account]++
+		}
+	}
+	return out, nil
+}
+
 func (m *memory) Trim(_ context.Context, now time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -381,4 +402,39 @@ func TestMay(t *testing.T) {
 	f(User{Scope: []string{Respond}}, "read respond")
 	f(User{Scope: []string{Gate}}, "read gate")
 	f(User{Scope: []string{All}}, "read respond gate intake admin")
+}
+
+func TestItIsKnownWhoWasHereAndSessionsCanBeEnded(t *testing.T) {
+	d := newDoor(t)
+	one, two := d.try("mira", "secret", "1.1.1.1", ""), d.try("mira", "secret", "2.2.2.2", "")
+	d.pass(time.Hour)
+	if _, err := d.Who(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	d.pass(time.Minute)
+	if _, err := d.Who(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	as, err := d.Accounts(t.Context())
+	if err != nil || !as[0].Seen.Equal(t0.Add(time.Hour)) {
+		t.Errorf("seen %s, %v: want an hour after the beginning, and not each time", as[0].Seen, err)
+	}
+	if n, err := d.Sessions(t.Context()); err != nil || n["mira"] != 2 {
+		t.Errorf("%v sessions, %v", n, err)
+	}
+	if _, err := d.EndSessions(t.Context(), "root", "mira"); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{one, two} {
+		if _, err := d.Who(t.Context(), secret); !errs.Is(err, errs.Denied) {
+			t.Errorf("a session goes on: %v", err)
+		}
+	}
+	d.try("mira", "secret", "1.1.1.1", "") // the password is good
+	if last := d.m.facts[len(d.m.facts)-1]; last.Kind != KindEnded || last.Actor != "root" {
+		t.Errorf("%+v", last)
+	}
+	if _, err := d.EndSessions(t.Context(), "root", "nobody"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("%v", err)
+	}
 }

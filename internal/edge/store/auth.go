@@ -16,6 +16,7 @@ type Account struct {
 	Role     string
 	Created  time.Time
 	Disabled time.Time // zero when it may sign in
+	Seen     time.Time // when somebody was last signed in with it; zero: never
 }
 
 // Token lets a program in. Hash is the SHA-256 of its secret, in hex.
@@ -26,7 +27,7 @@ type Token struct {
 
 // Accounts returns all accounts, by name.
 func (t *Tx) Accounts(ctx context.Context) ([]Account, error) {
-	rows, err := t.tx.QueryContext(ctx, "select name, password, role, created, disabled from accounts order by name")
+	rows, err := t.tx.QueryContext(ctx, "select name, password, role, created, disabled, seen from accounts order by name")
 	if err != nil {
 		return nil, err
 	}
@@ -34,11 +35,11 @@ func (t *Tx) Accounts(ctx context.Context) ([]Account, error) {
 	var out []Account
 	for rows.Next() {
 		var a Account
-		var created, disabled int64
-		if err := rows.Scan(&a.Name, &a.Password, &a.Role, &created, &disabled); err != nil {
+		var created, disabled, seen int64
+		if err := rows.Scan(&a.Name, &a.Password, &a.Role, &created, &disabled, &seen); err != nil {
 			return nil, err
 		}
-		a.Created, a.Disabled = fromMicros(created), fromMicros(disabled)
+		a.Created, a.Disabled, a.Seen = fromMicros(created), fromMicros(disabled), fromMicros(seen)
 		out = append(out, a)
 	}
 	return out, rows.Err()
@@ -51,15 +52,39 @@ func (t *Tx) SaveAccount(ctx context.Context, a Account) error {
 		a.Name, a.Password, a.Role, micros(a.Created), micros(a.Disabled))
 }
 
+// SawAccount writes when somebody was signed in with an account.
+func (t *Tx) SawAccount(ctx context.Context, name string, at time.Time) error {
+	return t.exec(ctx, "update accounts set seen = $2 where name = $1", name, micros(at))
+}
+
+// Sessions returns how many sessions of each account have not expired.
+func (t *Tx) Sessions(ctx context.Context, now time.Time) (map[string]int, error) {
+	rows, err := t.tx.QueryContext(ctx, "select account, count(*) from sessions where expires > $1 group by account", micros(now))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]int{}
+	for rows.Next() {
+		var name string
+		var n int
+		if err := rows.Scan(&name, &n); err != nil {
+			return nil, err
+		}
+		out[name] = n
+	}
+	return out, rows.Err()
+}
+
 // Account returns an account or an error with code not_found.
 func (t *Tx) Account(ctx context.Context, name string) (a Account, err error) {
-	var created, disabled int64
-	err = t.tx.QueryRowContext(ctx, "select name, password, role, created, disabled from accounts where name = $1", name).
-		Scan(&a.Name, &a.Password, &a.Role, &created, &disabled)
+	var created, disabled, seen int64
+	err = t.tx.QueryRowContext(ctx, "select name, password, role, created, disabled, seen from accounts where name = $1", name).
+		Scan(&a.Name, &a.Password, &a.Role, &created, &disabled, &seen)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, errs.New(errs.NotFound, "there is no account %s", name)
 	}
-	a.Created, a.Disabled = fromMicros(created), fromMicros(disabled)
+	a.Created, a.Disabled, a.Seen = fromMicros(created), fromMicros(disabled), fromMicros(seen)
 	return a, err
 }
 

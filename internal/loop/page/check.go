@@ -26,6 +26,11 @@ type Checked struct {
 // Check sends a test message by each contact of the people and returns what happened, in their order. People who can only
 // be reached by the inbox are said to be so. An unknown person is an error with code not_found, before anything is sent.
 func (s *Service) Check(ctx context.Context, by string, people ...string) ([]Checked, error) {
+	return s.CheckBy(ctx, by, "", people...)
+}
+
+// CheckBy is Check by the contacts of one channel; a person without one is an error with code not_found.
+func (s *Service) CheckBy(ctx context.Context, by, channel string, people ...string) ([]Checked, error) {
 	now, c := s.Now(), s.Catalog()
 	var out []Checked
 	var to []catalog.Contact
@@ -36,11 +41,14 @@ func (s *Service) Check(ctx context.Context, by string, people ...string) ([]Che
 		}
 		before := len(out)
 		for _, contact := range contactsOf(p) {
-			if contact.Channel == "inbox" {
+			if contact.Channel == "inbox" || channel != "" && contact.Channel != channel {
 				continue
 			}
 			out = append(out, Checked{Person: name, Channel: contact.Channel, Address: shown(contact)})
 			to = append(to, contact)
+		}
+		if len(out) == before && channel != "" {
+			return nil, errs.New(errs.NotFound, "%s has no contact for %s", name, channel)
 		}
 		if len(out) == before {
 			out = append(out, Checked{Person: name, Channel: "inbox", Text: "no contact: only the inbox on the page, which wakes nobody"})

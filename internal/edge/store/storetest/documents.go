@@ -34,6 +34,10 @@ var authTests = []exercise{
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveAccount(ctx, a) })
 		same(w, "accounts", read(w, func(ctx context.Context, tx *store.Tx) ([]store.Account, error) { return tx.Accounts(ctx) }), []store.Account{b, a})
 		same(w, "account", read(w, func(ctx context.Context, tx *store.Tx) (store.Account, error) { return tx.Account(ctx, "b") }), a)
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SawAccount(ctx, "b", at(9)) })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveAccount(ctx, a) })
+		a.Seen = at(9)
+		same(w, "seen, also after it was changed", read(w, func(ctx context.Context, tx *store.Tx) (store.Account, error) { return tx.Account(ctx, "b") }), a)
 		missing(w, "nobody", func(ctx context.Context, tx *store.Tx) (store.Account, error) { return tx.Account(ctx, "x") })
 	}},
 	{"a session ends at its time, or when it is dropped, and is trimmed once it has ended", func(w world) {
@@ -59,6 +63,8 @@ var authTests = []exercise{
 		w.update(func(ctx context.Context, tx *store.Tx) error {
 			return errors.Join(tx.SaveSession(ctx, "h1", "a", at(10)), tx.SaveSession(ctx, "h2", "a", at(20)), tx.SaveSession(ctx, "h3", "b", at(20)), tx.DropSessions(ctx, "a"))
 		})
+		same(w, "how many", read(w, func(ctx context.Context, tx *store.Tx) (map[string]int, error) { return tx.Sessions(ctx, at(19)) }), map[string]int{"b": 1})
+		same(w, "none that have ended", read(w, func(ctx context.Context, tx *store.Tx) (map[string]int, error) { return tx.Sessions(ctx, at(20)) }), map[string]int{})
 		for _, hash := range []string{"h1", "h2"} {
 			missing(w, hash, func(ctx context.Context, tx *store.Tx) (string, error) { return tx.Session(ctx, hash, t0) })
 		}

@@ -14,6 +14,8 @@ type Account struct {
 	Password bool      `json:"password" doc:"whether a password has been set"`
 	Created  time.Time `json:"created"`
 	Disabled time.Time `json:"disabled,omitzero" required:"false" doc:"since when; none when it may sign in"`
+	Seen     time.Time `json:"seen,omitzero" required:"false" doc:"when somebody was last signed in with it, to ten minutes; none: never"`
+	Sessions int       `json:"sessions" doc:"browsers that are signed in; 0 in the answer to a change"`
 }
 
 // Invite is a link with which a person sets the password of an account, once.
@@ -31,6 +33,7 @@ type Accounts interface {
 	Invite(ctx context.Context, by, name string) (Invite, error)
 	SetRole(ctx context.Context, by, name, role string) (Account, error)
 	SetDisabled(ctx context.Context, by, name string, disabled bool) (Account, error)
+	EndSessions(ctx context.Context, by, name string) (Account, error)
 }
 
 func (r *routes) accounts() {
@@ -59,6 +62,9 @@ func (r *routes) accounts() {
 	})
 	call(r, http.MethodPost, "/accounts/{name}/disable", "End the sessions, links and tokens of an account", "admin", func(ctx context.Context, in *NameIn) (Account, error) {
 		return r.Accounts.SetDisabled(ctx, userOf(ctx).Name, in.Name, true)
+	})
+	call(r, http.MethodPost, "/accounts/{name}/end-sessions", "Sign an account out everywhere; its password stays good", "admin", func(ctx context.Context, in *NameIn) (Account, error) {
+		return r.Accounts.EndSessions(ctx, userOf(ctx).Name, in.Name)
 	})
 	call(r, http.MethodPost, "/accounts/{name}/enable", "Let a disabled account in again", "admin", func(ctx context.Context, in *NameIn) (Account, error) {
 		return r.Accounts.SetDisabled(ctx, userOf(ctx).Name, in.Name, false)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/page"
 )
 
@@ -19,7 +20,8 @@ type WebhookKeys struct {
 // CheckIn says whose contacts are tried.
 type CheckIn struct {
 	Body struct {
-		Person string `json:"person,omitempty" doc:"one person; empty: everybody who is on any rota"`
+		Person  string `json:"person,omitempty" doc:"one person; empty: everybody who is on any rota"`
+		Channel string `json:"channel,omitempty" doc:"only the person's contacts of this channel"`
 	}
 }
 
@@ -51,8 +53,14 @@ func (r *routes) channels() {
 		if in.Body.Person == "" {
 			people = r.onRota()
 		}
-		out, err := r.Page.Check(ctx, userOf(ctx).Name, people...)
+		if in.Body.Channel != "" && in.Body.Person == "" {
+			return nil, errs.New(errs.Invalid, "say whose contacts of %s: give a person too", in.Body.Channel)
+		}
+		out, err := r.Page.CheckBy(ctx, userOf(ctx).Name, in.Body.Channel, people...)
 		return orEmpty(out), err
+	})
+	get(r, "/people/{name}/contacts", "The contacts of a person, and what became of the newest message by each", "read", func(ctx context.Context, in *NameIn) ([]page.Reached, error) {
+		return r.Page.Reached(ctx, in.Name)
 	})
 	get(r, "/push/key", "The key with which a browser allows messages", "read", func(_ context.Context, _ *empty) (PushKey, error) {
 		return PushKey{r.PushKey}, nil

@@ -36,7 +36,8 @@ type Config struct {
 	Changed   func() <-chan struct{} // closed after the next commit that appended a fact
 	Health    func() []HealthLine
 	Auth      Auth
-	Welcome   Welcome // nil: accounts are made elsewhere
+	Welcome   Welcome  // nil: accounts are made elsewhere
+	Accounts  Accounts // nil: they are not shown
 	Now       func() time.Time
 	Log       *slog.Logger
 	Secure    bool // cookies only over TLS
@@ -83,6 +84,34 @@ type Welcome interface {
 	Invited(ctx context.Context, secret string) (name string, err error)
 	// SetPassword uses the link up; a password that is too short is an error with code invalid.
 	SetPassword(ctx context.Context, secret, password string) (name string, err error)
+}
+
+// Account is somebody who can sign in.
+type Account struct {
+	Name, Role string
+	Person     bool // the catalog has a person of this name, whom pages reach
+	Password   bool // one has been set
+	Created    time.Time
+	Disabled   time.Time // zero when it may sign in
+	Seen       time.Time // zero: never
+	Sessions   int
+}
+
+// Invite is a link with which somebody sets the password of an account, once.
+type Invite struct {
+	Name, Link string
+	Expires    time.Time
+}
+
+// Accounts keeps who can sign in. Errors have the codes not_found for a name that does not exist, conflict for one that does
+// or for the last admin, and invalid.
+type Accounts interface {
+	Accounts(ctx context.Context) ([]Account, error)
+	Add(ctx context.Context, by, name, role string) (Invite, error)
+	Invite(ctx context.Context, by, name string) (Invite, error)
+	SetRole(ctx context.Context, by, name, role string) error
+	SetDisabled(ctx context.Context, by, name string, disabled bool) error
+	EndSessions(ctx context.Context, by, name string) error
 }
 
 // Auth knows who may come in.

@@ -377,7 +377,10 @@ type personData struct {
 	Me       bool
 	Shifts   []rota.Stint
 	Notices  []page.Notice
-	Calendar string // only for the person and administrators
+	Calendar string         // only for the person and administrators
+	Contacts []page.Reached // only for them too
+	Devices  []page.Device
+	PushKey  string
 	Schedule map[string]*catalog.Schedule
 	Now      time.Time
 }
@@ -407,8 +410,43 @@ func (s *server) personPage(r *http.Request) (view, error) {
 		if d.Calendar, err = s.Page.FeedURL(ctx, page.Feed{Kind: "person", Name: p.Name}); err != nil {
 			return view{}, err
 		}
+		if d.Contacts, err = s.Page.Reached(ctx, p.Name); err != nil {
+			return view{}, err
+		}
+		if d.Devices, err = s.Page.Devices(ctx, p.Name); err != nil {
+			return view{}, err
+		}
+	}
+	if d.Me {
+		d.PushKey = s.PushKey
 	}
 	return view{Title: p.Title(), Live: true, Body: personBody(d)}, nil
+}
+
+// mine refuses what only a person and administrators do.
+func mine(r *http.Request) (name string, err error) {
+	name = r.PathValue("name")
+	if u := shellOf(r.Context()).User; u.Name != name && u.Role != Admin {
+		return name, errs.New(errs.Denied, "only %s and administrators do that", name)
+	}
+	return name, nil
+}
+
+// doTestContact sends a test message by one channel; what became of it is on the page.
+func (s *server) doTestContact(r *http.Request) (string, error) {
+	name, err := mine(r)
+	if err == nil {
+		_, err = s.Page.CheckBy(r.Context(), actorOf(r), r.PostForm.Get("channel"), name)
+	}
+	return "/people/" + name, err
+}
+
+func (s *server) doDropDevice(r *http.Request) (string, error) {
+	name, err := mine(r)
+	if err == nil {
+		err = s.Page.RemoveDevice(r.Context(), name, r.PostForm.Get("endpoint"))
+	}
+	return "/people/" + name, err
 }
 
 func (s *server) doRenewCalendar(r *http.Request) (string, error) {

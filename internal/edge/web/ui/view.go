@@ -41,6 +41,7 @@ type shell struct {
 	Seq    int64 // newest fact when the page was gathered
 	Open   int   // open incidents
 	Shadow bool  // nobody is paged
+	Person bool  // the user is a person of the catalog
 }
 
 type shellKey struct{}
@@ -111,6 +112,7 @@ func fragment(id string) templ.Component {
 func (s *server) page(w http.ResponseWriter, r *http.Request, status int, v view) {
 	sh := shellOf(r.Context())
 	if sh.User.Name != "" {
+		sh.Person = s.Catalog().People[sh.User.Name] != nil
 		if open, err := s.Respond.List(r.Context(), true, 100); err == nil {
 			sh.Open = len(open)
 		}
