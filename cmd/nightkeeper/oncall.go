@@ -36,7 +36,7 @@ func newOncall(c *client) *cobra.Command {
 		},
 	})
 	cmd.AddCommand(newOncallTest(c), newOncallSchedule(c), newOncallShifts(c), newOncallOverride(c), newOncallOverrides(c), newOncallCancel(c),
-		newOncallCover(c), newOncallCovers(c), newOncallTake(c), newOncallSwap(c), newOncallCalendar(c), newOncallPolicy(c))
+		newOncallCover(c), newOncallCovers(c), newOncallTake(c), newOncallSwap(c), newOncallCalendar(c), newOncallPolicy(c), newOncallReadiness(c))
 	return cmd
 }
 

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"nightkeeper/internal/loop/page"
@@ -19,7 +18,16 @@ type WebhookKeys struct {
 // CheckIn says whose contacts are tried.
 type CheckIn struct {
 	Body struct {
-		Person string `json:"person,omitempty" doc:"one person; empty: everybody who is on any rota"`
+		Person string `json:"person,omitempty" doc:"one person; empty: everybody who is on a rota within 30 days"`
+		All    bool   `json:"all,omitempty" doc:"without a person: all people, on a rota or not"`
+	}
+}
+
+// ConfirmIn names a contact as the list of readiness does.
+type ConfirmIn struct {
+	Body struct {
+		Channel string `json:"channel"`
+		Key     string `json:"key"`
 	}
 }
 
@@ -46,13 +54,20 @@ type Done struct {
 }
 
 func (r *routes) channels() {
-	call(r, http.MethodPost, "/oncall/test", "Send a test message by every contact of a person, or of everybody on a rota", "respond", func(ctx context.Context, in *CheckIn) ([]page.Checked, error) {
-		people := []string{in.Body.Person}
-		if in.Body.Person == "" {
-			people = r.onRota()
+	call(r, http.MethodPost, "/oncall/test", "Send a test message by every contact of a person, or of everybody on a rota; those that were tried in the last 10 minutes are left alone", "respond", func(ctx context.Context, in *CheckIn) ([]page.Checked, error) {
+		if in.Body.Person != "" {
+			out, err := r.Page.Check(ctx, userOf(ctx).Name, in.Body.Person)
+			return orEmpty(out), err
 		}
-		out, err := r.Page.Check(ctx, userOf(ctx).Name, people...)
+		out, err := r.Page.CheckEveryone(ctx, userOf(ctx).Name, in.Body.All)
 		return orEmpty(out), err
+	})
+	get(r, "/oncall/readiness", "What became of the last test message by every contact, and whether the person said that it arrived", "read", func(ctx context.Context, _ *empty) ([]page.Readiness, error) {
+		return r.Page.Ready(ctx)
+	})
+	call(r, http.MethodPost, "/oncall/readiness/confirm", "Say that a test message to you arrived", "respond", func(ctx context.Context, in *ConfirmIn) (page.Readiness, error) {
+		me := userOf(ctx).Name
+		return r.Page.Confirm(ctx, me, in.Body.Channel, in.Body.Key, me, r.Now())
 	})
 	get(r, "/push/key", "The key with which a browser allows messages", "read", func(_ context.Context, _ *empty) (PushKey, error) {
 		return PushKey{r.PushKey}, nil
@@ -70,25 +85,4 @@ func (r *routes) channels() {
 	call(r, http.MethodPost, "/webhook-keys/rotate", "Make a key for outgoing webhooks; the one before is good for a day more", "admin", func(ctx context.Context, _ *empty) (WebhookKeys, error) {
 		return r.RotateWebhookKey(ctx, userOf(ctx).Name)
 	})
-}
-
-// onRota returns everybody who has a turn on a schedule or stands in on one, by name.
-func (r *routes) onRota() []string {
-	c := r.Catalog()
-	var out []string
-	for _, s := range c.Schedules {
-		crews := s.Members
-		for _, l := range s.Layers {
-			crews = slices.Concat(crews, l.Members)
-		}
-		for _, crew := range crews {
-			out = append(out, crew...)
-		}
-		for _, o := range s.Overrides {
-			out = append(append(out, o.Person), o.People...)
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	return slices.DeleteFunc(out, func(name string) bool { return c.People[name] == nil })
 }
