@@ -16,17 +16,20 @@ import (
 
 // newOncallTest sends test messages.
 func newOncallTest(c *client) *cobra.Command {
-	all, channel := false, ""
+	everyone, all, channel := false, false, ""
 	cmd := &cobra.Command{
-		Use: "test [PERSON]", Short: "Send a test message by every contact of a person and say what happened", Args: cobra.MaximumNArgs(1),
+		Use: "test [PERSON]", Short: "Send a test message by every contact of a person, or of everybody, and say what happened", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if all == (len(args) == 1) {
-				return usage(cmd, errors.New("either a person or --all-on-rota"))
+			if everyone == (len(args) == 1) || all && !everyone {
+				return usage(cmd, errors.New("either a person or --everyone"))
 			}
-			if all && channel != "" {
+			in := map[string]any{}
+			if all {
+				in["all"] = true
+			}
+			if everyone && channel != "" {
 				return usage(cmd, errors.New("--channel is for one person"))
 			}
-			in := map[string]string{}
 			if len(args) == 1 {
 				in["person"] = args[0]
 			}
@@ -66,9 +69,29 @@ func newOncallTest(c *client) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all-on-rota", false, "everybody who is on any schedule")
+	cmd.Flags().BoolVar(&everyone, "everyone", false, "everybody who is on call on some schedule within 30 days")
+	cmd.Flags().BoolVar(&all, "all", false, "with --everyone: all people, on call or not")
 	cmd.Flags().StringVar(&channel, "channel", "", "only the contacts of this channel, such as sms")
 	return c.flags(cmd)
+}
+
+// newOncallReadiness shows what is known of every contact.
+func newOncallReadiness(c *client) *cobra.Command {
+	return c.flags(&cobra.Command{
+		Use: "readiness", Short: "What became of the last test message by every contact, and whether the person said that it arrived", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var rs []page.Readiness
+			if err := c.call(cmd.Context(), "GET", "/oncall/readiness", nil, &rs); err != nil || c.json {
+				return err
+			}
+			w := table()
+			fmt.Fprintln(w, "PERSON\tCHANNEL\tADDRESS\tSTATE\tTESTED\tCONFIRMED\tRESULT")
+			for _, r := range rs {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Person, r.Channel, r.Address, r.State, local(r.TestedAt), local(r.ConfirmedAt), r.Text)
+			}
+			return w.Flush()
+		},
+	})
 }
 
 // newWebhookKey shows or replaces the key of outgoing webhooks.

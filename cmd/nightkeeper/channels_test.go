@@ -26,12 +26,12 @@ func TestOncallTestFailsWhenAContactDoes(t *testing.T) {
 		t.Errorf("asked %s", asked)
 	}
 	answer = `[{"person":"ada","channel":"sms","ok":true,"text":"SM1"},{"person":"bob","channel":"email","ok":false,"text":"no such mailbox"}]`
-	fails(t, "oncall test --all-on-rota"+at, exitFailed, "1 of 2 contacts do not work")
+	fails(t, "oncall test --everyone"+at, exitFailed, "1 of 2 contacts do not work")
 	if asked != `{}` {
 		t.Errorf("asked %s", asked)
 	}
-	fails(t, "oncall test"+at, exitUsage, "either a person or --all-on-rota")
-	fails(t, "oncall test ada --all-on-rota"+at, exitUsage, "either a person or --all-on-rota")
+	fails(t, "oncall test"+at, exitUsage, "either a person or --everyone")
+	fails(t, "oncall test ada --everyone"+at, exitUsage, "either a person or --everyone")
 }
 
 func TestValidateChecksChannels(t *testing.T) {

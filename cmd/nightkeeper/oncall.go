@@ -35,7 +35,7 @@ func newOncall(c *client) *cobra.Command {
 		},
 	})
 	cmd.AddCommand(newOncallTest(c), newOncallSchedule(c), newOncallShifts(c), newOncallOverride(c), newOncallOverrides(c), newOncallCancel(c),
-		newOncallCover(c), newOncallCovers(c), newOncallTake(c), newOncallSwap(c), newOncallSwaps(c), newOncallRefuse(c), newOncallCalendar(c), newOncallPolicy(c))
+		newOncallCover(c), newOncallCovers(c), newOncallTake(c), newOncallSwap(c), newOncallSwaps(c), newOncallRefuse(c), newOncallCalendar(c), newOncallPolicy(c), newOncallReadiness(c))
 	return cmd
 }
 

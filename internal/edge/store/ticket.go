@@ -35,3 +35,18 @@ func (t *Tx) SaveTicket(ctx context.Context, k page.Ticket) error {
 		on conflict (id) do update set state = excluded.state, done_at = excluded.done_at, doc = excluded.doc`,
 		string(k.ID), string(k.Group), string(k.State), micros(k.OpenedAt), micros(k.DoneAt), d)
 }
+
+// Readiness returns what is known of all contacts that were ever tried, by person.
+func (t *Tx) Readiness(ctx context.Context) ([]page.Readiness, error) {
+	return many[page.Readiness](ctx, t, "select doc from readiness order by person, channel, address")
+}
+
+// SaveReadiness writes it.
+func (t *Tx) SaveReadiness(ctx context.Context, r page.Readiness) error {
+	d, err := doc(r)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `insert into readiness (person, channel, address, doc) values ($1,$2,$3,$4)
+		on conflict (person, channel, address) do update set doc = excluded.doc`, r.Person, r.Channel, r.Key, d)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,39 +27,50 @@ type Checked struct {
 // Check sends a test message by each contact of the people and returns what happened, in their order. People who can only
 // be reached by the inbox are said to be so. An unknown person is an error with code not_found, before anything is sent.
 func (s *Service) Check(ctx context.Context, by string, people ...string) ([]Checked, error) {
-	return s.CheckBy(ctx, by, "", people...)
+	return s.check(ctx, by, "", people, nil)
 }
 
 // CheckBy is Check by the contacts of one channel; a person without one is an error with code not_found.
 func (s *Service) CheckBy(ctx context.Context, by, channel string, people ...string) ([]Checked, error) {
+	return s.check(ctx, by, channel, people, nil)
+}
+
+// check leaves the contacts alone of which a fresh result is known.
+func (s *Service) check(ctx context.Context, by, channel string, people []string, fresh map[[3]string]Readiness) ([]Checked, error) {
 	now, c := s.Now(), s.Catalog()
 	var out []Checked
 	var to []catalog.Contact
+	var left []bool // alone
 	for _, name := range people {
 		p := c.People[name]
 		if p == nil {
 			return nil, errs.New(errs.NotFound, "there is no person %s in the catalog", name)
 		}
 		before := len(out)
-		for _, contact := range contactsOf(p) {
-			if contact.Channel == "inbox" || channel != "" && contact.Channel != channel {
+		for _, contact := range triedContacts(p) {
+			if channel != "" && contact.Channel != channel {
 				continue
 			}
-			out = append(out, Checked{Person: name, Channel: contact.Channel, Address: shown(contact)})
+			r := Checked{Person: name, Channel: contact.Channel, Address: shown(contact)}
+			if contact.Channel == "inbox" {
+				r.Text = "no contact: only the inbox on the page, which wakes nobody"
+			}
+			known, ok := fresh[[3]string{name, contact.Channel, addressKey(contact.Address)}]
+			if ok {
+				r.OK, r.Text = known.OK, known.Text+" (tried at "+known.TestedAt.UTC().Format("15:04 UTC")+")"
+			}
+			out = append(out, r)
+			left = append(left, ok)
 			to = append(to, contact)
 		}
-		if len(out) == before && channel != "" {
-			return nil, errs.New(errs.NotFound, "%s has no contact for %s", name, channel)
-		}
 		if len(out) == before {
-			out = append(out, Checked{Person: name, Channel: "inbox", Text: "no contact: only the inbox on the page, which wakes nobody"})
-			to = append(to, catalog.Contact{Channel: "inbox"})
+			return nil, errs.New(errs.NotFound, "%s has no contact for %s", name, channel)
 		}
 	}
 	var running sync.WaitGroup
 	slots := make(chan struct{}, 16)
 	for i := range out {
-		if to[i].Channel == "inbox" {
+		if to[i].Channel == "inbox" || left[i] {
 			continue
 		}
 		running.Go(func() {
@@ -69,7 +81,15 @@ func (s *Service) CheckBy(ctx context.Context, by, channel string, people ...str
 	}
 	running.Wait()
 	return out, s.Store.Update(ctx, func(tx Tx) error {
-		for _, r := range out {
+		for i, r := range out {
+			if left[i] {
+				continue
+			}
+			if r.Channel != "inbox" {
+				if err := tx.SaveReadiness(ctx, tested(r, addressKey(to[i].Address), by, now)); err != nil {
+					return err
+				}
+			}
 			text := fmt.Sprintf("%s can be told by %s: %s", r.Person, r.Channel, r.Text)
 			if !r.OK {
 				text = fmt.Sprintf("%s cannot be told by %s: %s", r.Person, r.Channel, r.Text)
@@ -93,7 +113,8 @@ func (s *Service) checkOne(ctx context.Context, r *Checked, to catalog.Contact, 
 	receipt, err := ch.Send(ctx, Message{
 		Notification: NotificationID(id.New("test", now)), Person: r.Person, Address: to.Address, Severity: detect.SEV4, At: now, Test: true,
 		Service: "Nightkeeper", Title: "Test message from Nightkeeper",
-		Text: fmt.Sprintf("%s wants to know whether this reaches %s. Nothing is wrong and there is nothing to do.", by, r.Person),
+		Text: fmt.Sprintf("%s wants to know whether this reaches %s. Nothing is wrong. Please say that it arrived: %s", by, r.Person,
+			strings.TrimSuffix(s.BaseURL(), "/")+"/confirm/"+s.confirmToken(r.Person, r.Channel, addressKey(to.Address), now.Add(confirmWithin))),
 	})
 	if err != nil {
 		r.Text = errs.Message(err)

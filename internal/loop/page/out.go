@@ -11,6 +11,7 @@ const (
 	KindDelivered = "page.delivered" // the provider says that it arrived
 	KindFailed    = "page.failed"    // a notification could not be delivered
 	KindChecked   = "page.checked"   // a test message was sent by a contact of a person
+	KindConfirmed = "page.confirmed" // a person says that a test message arrived
 	KindAcked     = "page.acked"
 	KindReopened  = "page.reopened"  // acknowledged, and not resolved in time: people are told again
 	KindUnneeded  = "page.unneeded"  // a message that waited its turn was not sent: the page was taken before

@@ -50,7 +50,7 @@ type Tx interface {
 	Rotas
 }
 
-// Tickets keeps work for business days.
+// Tickets keeps work for business days, and what is known of contacts.
 type Tickets interface {
 	// Ticket returns a ticket or an error with code not_found.
 	Ticket(ctx context.Context, id TicketID) (Ticket, error)
@@ -59,6 +59,10 @@ type Tickets interface {
 	// Tickets returns those that are not done, the oldest first, or those that are, the newest first.
 	Tickets(ctx context.Context, open bool, limit int) ([]Ticket, error)
 	SaveTicket(ctx context.Context, t Ticket) error
+	// Readiness returns what is known of all contacts that were ever tried, by person.
+	Readiness(ctx context.Context) ([]Readiness, error)
+	// SaveReadiness writes it; person, channel and key name it.
+	SaveReadiness(ctx context.Context, r Readiness) error
 }
 
 // Rotas keeps what people changed about schedules, and what they were told about them.

@@ -12,7 +12,7 @@ create index tickets_by_state on tickets (state, opened_at);
 create table readiness (
     person  text not null,
     channel text not null,
-    address text not null,
+    address text not null, -- a hash: some addresses are secrets
     doc     jsonb not null,
     primary key (person, channel, address)
 );

@@ -38,4 +38,16 @@ var ticketTests = []exercise{
 		same(w, "after it was done", list(true, 10), []page.Ticket{c})
 		same(w, "done ones, the newest first", list(false, 10), []page.Ticket{b, d, a})
 	}},
+	{"what is known of a contact is kept by person, channel and address", func(w world) {
+		r := func(person, channel, key string) page.Readiness {
+			return page.Readiness{Person: person, Channel: channel, Key: key, TestedAt: at(1), TestedBy: "ines", OK: true, Text: "receipt", State: "not confirmed"}
+		}
+		a, b, c := r("mira", "email", "1"), r("mira", "email", "2"), r("ada", "sms", "1")
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveReadiness(ctx, a), tx.SaveReadiness(ctx, b), tx.SaveReadiness(ctx, c))
+		})
+		a.ConfirmedAt = at(9)
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveReadiness(ctx, a) })
+		same(w, "all", read(w, func(ctx context.Context, tx *store.Tx) ([]page.Readiness, error) { return tx.Readiness(ctx) }), []page.Readiness{c, a, b})
+	}},
 }

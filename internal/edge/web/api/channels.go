@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
@@ -20,8 +19,17 @@ type WebhookKeys struct {
 // CheckIn says whose contacts are tried.
 type CheckIn struct {
 	Body struct {
-		Person  string `json:"person,omitempty" doc:"one person; empty: everybody who is on any rota"`
+		Person  string `json:"person,omitempty" doc:"one person; empty: everybody who is on a rota within 30 days"`
 		Channel string `json:"channel,omitempty" doc:"only the person's contacts of this channel"`
+		All     bool   `json:"all,omitempty" doc:"without a person: all people, on a rota or not"`
+	}
+}
+
+// ConfirmIn names a contact as the list of readiness does.
+type ConfirmIn struct {
+	Body struct {
+		Channel string `json:"channel"`
+		Key     string `json:"key"`
 	}
 }
 
@@ -48,19 +56,26 @@ type Done struct {
 }
 
 func (r *routes) channels() {
-	call(r, http.MethodPost, "/oncall/test", "Send a test message by every contact of a person, or of everybody on a rota", "respond", func(ctx context.Context, in *CheckIn) ([]page.Checked, error) {
-		people := []string{in.Body.Person}
-		if in.Body.Person == "" {
-			people = r.onRota()
+	call(r, http.MethodPost, "/oncall/test", "Send a test message by every contact of a person, or of everybody on a rota; those that were tried in the last 10 minutes are left alone", "respond", func(ctx context.Context, in *CheckIn) ([]page.Checked, error) {
+		if in.Body.Person != "" {
+			out, err := r.Page.CheckBy(ctx, userOf(ctx).Name, in.Body.Channel, in.Body.Person)
+			return orEmpty(out), err
 		}
-		if in.Body.Channel != "" && in.Body.Person == "" {
+		if in.Body.Channel != "" {
 			return nil, errs.New(errs.Invalid, "say whose contacts of %s: give a person too", in.Body.Channel)
 		}
-		out, err := r.Page.CheckBy(ctx, userOf(ctx).Name, in.Body.Channel, people...)
+		out, err := r.Page.CheckEveryone(ctx, userOf(ctx).Name, in.Body.All)
 		return orEmpty(out), err
 	})
 	get(r, "/people/{name}/contacts", "The contacts of a person, and what became of the newest message by each", "read", func(ctx context.Context, in *NameIn) ([]page.Reached, error) {
 		return r.Page.Reached(ctx, in.Name)
+	})
+	get(r, "/oncall/readiness", "What became of the last test message by every contact, and whether the person said that it arrived", "read", func(ctx context.Context, _ *empty) ([]page.Readiness, error) {
+		return r.Page.Ready(ctx)
+	})
+	call(r, http.MethodPost, "/oncall/readiness/confirm", "Say that a test message to you arrived", "respond", func(ctx context.Context, in *ConfirmIn) (page.Readiness, error) {
+		me := userOf(ctx).Name
+		return r.Page.Confirm(ctx, me, in.Body.Channel, in.Body.Key, me, r.Now())
 	})
 	get(r, "/push/key", "The key with which a browser allows messages", "read", func(_ context.Context, _ *empty) (PushKey, error) {
 		return PushKey{r.PushKey}, nil
@@ -78,25 +93,4 @@ func (r *routes) channels() {
 	call(r, http.MethodPost, "/webhook-keys/rotate", "Make a key for outgoing webhooks; the one before is good for a day more", "admin", func(ctx context.Context, _ *empty) (WebhookKeys, error) {
 		return r.RotateWebhookKey(ctx, userOf(ctx).Name)
 	})
-}
-
-// onRota returns everybody who has a turn on a schedule or stands in on one, by name.
-func (r *routes) onRota() []string {
-	c := r.Catalog()
-	var out []string
-	for _, s := range c.Schedules {
-		crews := s.Members
-		for _, l := range s.Layers {
-			crews = slices.Concat(crews, l.Members)
-		}
-		for _, crew := range crews {
-			out = append(out, crew...)
-		}
-		for _, o := range s.Overrides {
-			out = append(append(out, o.Person), o.People...)
-		}
-	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	return slices.DeleteFunc(out, func(name string) bool { return c.People[name] == nil })
 }
