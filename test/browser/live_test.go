@@ -71,8 +71,7 @@ func TestAckAndApproveInPlace(t *testing.T) {
 	b.do(chromedp.Click(".fire-act button"))
 	b.wait("who has it", `document.querySelector(".fire-act").textContent.includes("Acknowledged")`)
 	b.same()
-	ps, err := w.page.Live(w.ctx)
-	w.must(err)
+	ps := w.paged()
 	if len(ps) == 0 || ps[0].State != page.Acked || ps[0].AckedBy != "amira" {
 		t.Errorf("got pages %+v, want one that amira acknowledged", ps)
 	}

@@ -19,8 +19,7 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 	id := string(w.burn())
 	runs, err := w.remediate.List(w.ctx, "", 1)
 	w.must(err)
-	pages, err := w.page.Live(w.ctx)
-	w.must(err)
+	pages := w.paged()
 	spans := w.engine.spans
 	trace := spans[len(spans)-1].TraceID
 	// All four ways are looked at when somebody wants the pictures; two of them differ in everything.

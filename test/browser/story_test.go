@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"slices"
 	"time"
 
 	"nightkeeper/internal/loop/observe"
@@ -29,12 +30,10 @@ func (w *world) calm() {
 		w.must(w.respond.Look(w.ctx, first, w.clock.now()))
 	}
 	w.until("the page is told", func() bool {
-		ps, err := w.page.Live(w.ctx)
-		return err == nil && len(ps) > 0 && ps[0].State == page.Open
+		ps := w.paged()
+		return len(ps) > 0 && ps[0].State == page.Open
 	})
-	ps, err := w.page.Live(w.ctx)
-	w.must(err)
-	_, err = w.page.Ack(w.ctx, ps[0].ID, "tomas", w.clock.now())
+	_, err := w.page.Ack(w.ctx, w.paged()[0].ID, "tomas", w.clock.now())
 	w.must(err)
 	w.must(w.respond.Note(w.ctx, first, "tomas", "The lock is held by the nightly stock import. I have stopped the import.", w.clock.now()))
 	w.traffic(w.clock.now(), broke.Add(8*time.Minute), bad)
@@ -94,6 +93,14 @@ func (w *world) burn() respond.ID {
 	w.clock.run()
 	w.must(w.prevent.Tick(w.ctx, w.clock.now()))
 	return id
+}
+
+// paged returns the pages of alerts that are not resolved, the newest first; calls for a commander are not among them.
+func (w *world) paged() []page.Page {
+	w.t.Helper()
+	ps, err := w.page.Live(w.ctx)
+	w.must(err)
+	return slices.DeleteFunc(ps, func(p page.Page) bool { return p.For != "" })
 }
 
 // open waits for an open incident and returns its name.
