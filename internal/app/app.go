@@ -55,7 +55,9 @@ type App struct {
 	phases  phases
 
 	channels []page.Channel
-	swept    atomic.Bool // whether faults of an earlier life are gone
+	clock    *store.Clock
+	apart    atomic.Int64 // by how much the clock of another server is ahead; a time.Duration
+	swept    atomic.Bool  // whether faults of an earlier life are gone
 }
 
 // New checks the options and returns a program that does not run yet.
@@ -165,6 +167,14 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.db = db
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this machine: %w", err)
+	}
+	a.clock = store.NewClock(db, host+":"+a.opts.DataDir)
+	if err := a.lookAtClock(ctx); err != nil {
+		return err
+	}
 	if a.opts.DatabaseURL == "" {
 		// The lock on the data directory says that no other process works on this database.
 		if err := db.Update(ctx, func(t *store.Tx) error { return t.Unlease(ctx) }); err != nil {

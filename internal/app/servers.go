@@ -97,6 +97,9 @@ func (a *App) status(ctx context.Context) api.Status {
 	} else {
 		line("store", true, "answers")
 	}
+	if text, ok := a.clockText(); !ok {
+		line("clock", ok, text)
+	}
 	s.Watchdog = a.phases.watchdog.Health()
 	line("watchdog", s.Watchdog.LostAt.IsZero(), watchdogText(s.Watchdog, a.opts.Watchdog))
 	h := a.host.Health()

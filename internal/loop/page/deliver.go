@@ -42,6 +42,9 @@ func (s *Service) Tasks() job.Tasks {
 	return out
 }
 
+// longestLimit is how long a provider may have us wait; see ask.MaxWait.
+const longestLimit = time.Hour
+
 // limits are the contacts that a provider does not take messages for until some time.
 type limits struct {
 	mu    sync.Mutex
@@ -63,7 +66,7 @@ func (l *limits) of(channel, address string, now time.Time) time.Time {
 	defer l.mu.Unlock()
 	key := [2]string{channel, address}
 	until := l.until[key]
-	if !until.After(now) {
+	if !until.After(now) || until.Sub(now) > longestLimit { // over, or the clock was set back
 		delete(l.until, key)
 		return time.Time{}
 	}

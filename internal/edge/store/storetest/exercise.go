@@ -23,7 +23,7 @@ func Exercise(t *testing.T, open func(t testing.TB) *store.DB) {
 	}{
 		{"tx", txTests}, {"event", eventTests}, {"job", jobTests}, {"worker", workerTests}, {"follow", followTests},
 		{"auth", authTests}, {"observe", observeTests}, {"detect", detectTests}, {"outside", outsideTests}, {"heartbeat", heartbeatTests}, {"page", pageTests}, {"rota", rotaTests}, {"respond", respondTests},
-		{"remediate", remediateTests}, {"learn", learnTests}, {"prevent", preventTests}, {"watchdog", watchdogTests}, {"text", textTests},
+		{"remediate", remediateTests}, {"learn", learnTests}, {"prevent", preventTests}, {"watchdog", watchdogTests}, {"clock", clockTests}, {"text", textTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, x := range group.tests {
