@@ -36,6 +36,7 @@ type App struct {
 	opts    Options
 	group   life.Group
 	cat     atomic.Pointer[catalog.Catalog]
+	unread  atomic.Pointer[failedReload] // the last reload, when it failed
 	started time.Time
 	key     []byte // signs acknowledge links and webhooks
 
@@ -118,8 +119,25 @@ func (a *App) BaseURL() string {
 // Catalog returns the catalog in force.
 func (a *App) Catalog() *catalog.Catalog { return a.cat.Load() }
 
-// Reload reads the catalog again. A bad one replaces nothing, and the error lists every mistake.
+// Reload reads the catalog again. A bad one replaces nothing, and the error lists every mistake; the status says so until a
+// reload works.
 func (a *App) Reload() error {
+	err := a.reload()
+	if err == nil {
+		a.unread.Store(nil)
+		return nil
+	}
+	a.unread.Store(&failedReload{a.opts.Now(), errs.Message(err)})
+	return err
+}
+
+// failedReload is when the catalog was not read, and why.
+type failedReload struct {
+	at  time.Time
+	why string
+}
+
+func (a *App) reload() error {
 	c, problems := catalog.Load(os.DirFS(a.opts.CatalogDir))
 	problems = append(problems, remediate.CheckRunbooks(c)...)
 	problems = append(problems, rota.Check(c, a.opts.Now())...)
