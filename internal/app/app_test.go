@@ -181,7 +181,7 @@ func TestBadCatalogReplacesNothing(t *testing.T) {
 	if w.App.Catalog() != before {
 		t.Error("the catalog was replaced")
 	}
-	const said = "failed, and the one before stays in force: the catalog is not good; the first of its mistakes (2 in all): "
+	const said = "failed, and the one before stays in force: the catalog is not good; the first of its mistakes ("
 	if text := signIn(t, w.App.URL()).look("/"); !strings.Contains(text, said) {
 		t.Errorf("the Now page does not say that the reload %s", said)
 	}

@@ -178,11 +178,11 @@ func factSign(kind string) string {
 		return "note"
 	case respond.KindCommander:
 		return "flag"
-	case page.KindAcked:
+	case page.KindAcked, page.KindFound:
 		return "ok"
 	case page.KindHeld:
 		return "held"
-	case page.KindFailed, page.KindExhausted:
+	case page.KindFailed, page.KindExhausted, page.KindLost:
 		return "warn"
 	case remediate.KindAsked:
 		return "ask"
