@@ -3,12 +3,12 @@ package otlp
 import (
 	"context"
 	"errors"
-	"slices"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
