@@ -36,6 +36,7 @@ type App struct {
 	opts    Options
 	group   life.Group
 	cat     atomic.Pointer[catalog.Catalog]
+	unread  atomic.Pointer[failedReload] // the last reload, when it failed
 	started time.Time
 	key     []byte // signs acknowledge links and webhooks
 
@@ -55,7 +56,9 @@ type App struct {
 	phases  phases
 
 	channels []page.Channel
-	swept    atomic.Bool // whether faults of an earlier life are gone
+	clock    *store.Clock
+	apart    atomic.Int64 // by how much the clock of another server is ahead; a time.Duration
+	swept    atomic.Bool  // whether faults of an earlier life are gone
 }
 
 // New checks the options and returns a program that does not run yet.
@@ -119,8 +122,25 @@ func (a *App) BaseURL() string {
 // Catalog returns the catalog in force.
 func (a *App) Catalog() *catalog.Catalog { return a.cat.Load() }
 
-// Reload reads the catalog again. A bad one replaces nothing, and the error lists every mistake.
+// Reload reads the catalog again. A bad one replaces nothing, and the error lists every mistake; the status says so until a
+// reload works.
 func (a *App) Reload() error {
+	err := a.reload()
+	if err == nil {
+		a.unread.Store(nil)
+		return nil
+	}
+	a.unread.Store(&failedReload{a.opts.Now(), errs.Message(err)})
+	return err
+}
+
+// failedReload is when the catalog was not read, and why.
+type failedReload struct {
+	at  time.Time
+	why string
+}
+
+func (a *App) reload() error {
 	c, problems := catalog.Load(os.DirFS(a.opts.CatalogDir))
 	problems = append(problems, remediate.CheckRunbooks(c)...)
 	problems = append(problems, rota.Check(c, a.opts.Now())...)
@@ -169,6 +189,14 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.db = db
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this machine: %w", err)
+	}
+	a.clock = store.NewClock(db, host+":"+a.opts.DataDir)
+	if err := a.lookAtClock(ctx); err != nil {
+		return err
+	}
 	if a.opts.DatabaseURL == "" {
 		// The lock on the data directory says that no other process works on this database.
 		if err := db.Update(ctx, func(t *store.Tx) error { return t.Unlease(ctx) }); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"nightkeeper/internal/app"
 	"nightkeeper/internal/app/apptest"
+	"nightkeeper/internal/edge/web/api"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/detect"
@@ -180,9 +181,27 @@ func TestBadCatalogReplacesNothing(t *testing.T) {
 	if w.App.Catalog() != before {
 		t.Error("the catalog was replaced")
 	}
+	const said = "failed, and the one before stays in force: the catalog is not good; the first of its mistakes ("
+	if text := signIn(t, w.App.URL()).look("/"); !strings.Contains(text, said) {
+		t.Errorf("the Now page does not say that the reload %s", said)
+	}
+	reload := func() (line api.PartLine) {
+		for _, l := range apptest.Get[api.Status](w.API, "/api/v1/status").Parts {
+			if l.Name == "catalog" {
+				line = l
+			}
+		}
+		return line
+	}
+	if l := reload(); l.OK || !strings.Contains(l.Text, said) {
+		t.Errorf("%+v", l)
+	}
 	w.Declare(apptest.Files{"bad.yaml": "", "bad.md": "", "more.yaml": "apiVersion: nightkeeper/v1\nkind: Service\nmetadata: {name: cart}\nspec: {team: shop}\n"})
 	if err := w.App.Reload(); err != nil || w.App.Catalog().Services["cart"] == nil {
 		t.Errorf("%v", err)
+	}
+	if l := reload(); !l.OK || !strings.Contains(l.Text, "3 services") {
+		t.Errorf("%+v", l)
 	}
 	w.Outage("checkout")
 	w.API.Await(page.KindOpened, 0)

@@ -55,6 +55,7 @@ func (a *App) loops() []life.Part {
 		a.every("payloads", listenEvery, p.detect.KeepPayloads),
 		a.every("ledger trim", trimEvery, func(ctx context.Context) error { return p.detect.Trim(ctx, now()) }),
 		a.every("session trim", trimEvery, a.auth.Trim),
+		a.every("clock", listenEvery, func(ctx context.Context) error { return a.lookAtClock(ctx) }),
 		a.every("watchdog", tickEvery, func(ctx context.Context) error { return p.watchdog.Look(ctx, now()) }),
 		a.every("schedules", tickEvery, func(ctx context.Context) error { return p.page.WatchSchedules(ctx, now()) }),
 		a.every("budget policy", policyEvery, func(ctx context.Context) error { return p.prevent.Tick(ctx, now()) }),

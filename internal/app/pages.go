@@ -26,7 +26,7 @@ func (a *App) health() []ui.HealthLine {
 	var out []ui.HealthLine
 	s := a.status(context.Background())
 	for _, l := range s.Parts {
-		out = append(out, ui.HealthLine{Name: l.Name, OK: l.OK, Text: l.Text})
+		out = append(out, ui.HealthLine{Name: l.Name, OK: l.OK, Burns: l.Name == "watchdog" && !l.OK, Text: l.Text})
 	}
 	const most = 5 // a cause that fails often fails everything
 	for i, l := range s.Failing {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -96,6 +97,19 @@ func (a *App) status(ctx context.Context) api.Status {
 		line("store", false, errs.Message(err))
 	} else {
 		line("store", true, "answers")
+	}
+	if f := a.unread.Load(); f != nil {
+		line("catalog", false, "the reload at "+f.at.UTC().Format("2 Jan 15:04:05 UTC")+" failed, and the one before stays in force: "+f.why)
+	} else {
+		line("catalog", true, fmt.Sprintf("in force: %d services, %d people", len(a.Catalog().Services), len(a.Catalog().People)))
+	}
+	if ended := a.otlp.Ended(); len(ended) > 0 {
+		line("telemetry intake", false, strings.Join(ended, "; ")+"; restart the server")
+	} else {
+		line("telemetry intake", true, "listens on "+a.GRPCAddr().String()+" (gRPC) and "+a.OTLPAddr().String()+" (HTTP)")
+	}
+	if text, ok := a.clockText(); !ok {
+		line("clock", ok, text)
 	}
 	s.Watchdog = a.phases.watchdog.Health()
 	line("watchdog", s.Watchdog.LostAt.IsZero(), watchdogText(s.Watchdog, a.opts.Watchdog))

@@ -183,8 +183,8 @@ func newWorld(t testing.TB, change ...func(c *ui.Config)) *world {
 	w.db = db
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	now, cat := w.clock.now, func() *catalog.Catalog { return w.cat }
-	related := func(a, b string) bool {
-		return graph.NewTopology(w.graph.Edges(now().Add(-15*time.Minute))).Related(a, b)
+	related := func(service string) []string {
+		return graph.NewTopology(w.graph.Edges(now().Add(-15 * time.Minute))).Related(service)
 	}
 	deploys := func(context.Context, time.Time) ([]observe.Deploy, error) { return w.deploys, nil }
 	w.detect = detect.New(detect.Config{Store: db.Detect(), Catalog: cat, Related: related, At: func(a string) string { return a }, Log: log,

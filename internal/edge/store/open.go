@@ -3,10 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -148,6 +151,18 @@ func (db *DB) Dialect() string { return db.dialect.name }
 
 // isAway reports whether the database itself is in trouble: no space, no disk, locked for too long.
 func isAway(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:min(2, len(pg.Code))] {
+		case "08", "53", "57", "58": // connection, resources, shutdown, disk
+			return true
+		}
+		return false
+	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
 	var sq *sqlite.Error
 	if !errors.As(err, &sq) {
 		return false

@@ -72,7 +72,15 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		return unavailable(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return fn(&Tx{db: db, tx: conn{tx: tx}})
+	return gone(fn(&Tx{db: db, tx: conn{tx: tx}}))
+}
+
+// gone gives an error of a connection that broke in the middle the code that says so.
+func gone(err error) error {
+	if err != nil && errs.CodeOf(err) == errs.Internal && isAway(err) {
+		return errs.Wrap(err, errs.Unavailable, "the database cannot do it at the moment")
+	}
+	return err
 }
 
 func unavailable(err error) error {
@@ -151,7 +159,7 @@ func (db *DB) runBatch(batch []*update) (n news, err error) {
 			return news{}, unavailable(err)
 		}
 		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx, again: again}}
-		if u.err = t.run(ctx, u.fn); u.err != nil {
+		if u.err = gone(t.run(ctx, u.fn)); u.err != nil {
 			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
 				return news{}, unavailable(err)
 			}

@@ -70,6 +70,15 @@ func Backoff(attempts int) time.Duration {
 	return min(d, 5*time.Minute)
 }
 
+// SetBack returns by how much due work comes nearer when a clock that noted one time says now another: a clock that goes back
+// by more than a minute would make everything wait that much longer. A clock that goes forward makes timers fire early, once.
+func SetBack(noted, now time.Time) time.Duration {
+	if gap := noted.Sub(now); gap > time.Minute {
+		return gap
+	}
+	return 0
+}
+
 // later is not a failure: it is not the time of the task yet.
 type later struct {
 	at  time.Time

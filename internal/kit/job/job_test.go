@@ -38,6 +38,18 @@ func TestArgumentsComeBack(t *testing.T) {
 	New("k", "key", time.Time{}, make(chan int))
 }
 
+func TestOnlyAClockThatGoesBackFarMovesWork(t *testing.T) {
+	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
+	for noted, want := range map[time.Duration]time.Duration{-2 * time.Hour: 0, 0: 0, 30 * time.Second: 0, time.Minute: 0, 2 * time.Hour: 2 * time.Hour} {
+		if got := SetBack(now.Add(noted), now); got != want {
+			t.Errorf("noted %s ahead: %s, want %s", noted, got, want)
+		}
+	}
+	if got := SetBack(time.Time{}, now); got != 0 {
+		t.Errorf("nothing noted: %s", got)
+	}
+}
+
 func TestTaskComesAgainWhenItIsTold(t *testing.T) {
 	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
 	busy := errs.New(errs.Unavailable, "busy")

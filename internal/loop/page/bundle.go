@@ -43,7 +43,8 @@ func turnOf(n Notification, others []Notification, now time.Time) turn {
 			along = append(along, o)
 		case o.In != "" || !o.OutAt.IsZero():
 			known[o.Page] = true
-			if o.In == "" && o.OutAt.After(now.Add(-within)) {
+			// What is said to go out later than now went out before the clock was set back.
+			if o.In == "" && o.OutAt.After(now.Add(-within)) && !o.OutAt.After(now) {
 				recent = append(recent, o.OutAt)
 			}
 		case o.Delivery == Queued && !o.DueAt.After(now):

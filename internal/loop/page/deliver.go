@@ -42,6 +42,9 @@ func (s *Service) Tasks() job.Tasks {
 	return out
 }
 
+// longestLimit is how long a provider may have us wait; see ask.MaxWait.
+const longestLimit = time.Hour
+
 // limits are the contacts that a provider does not take messages for until some time.
 type limits struct {
 	mu    sync.Mutex
@@ -63,7 +66,7 @@ func (l *limits) of(channel, address string, now time.Time) time.Time {
 	defer l.mu.Unlock()
 	key := [2]string{channel, address}
 	until := l.until[key]
-	if !until.After(now) {
+	if !until.After(now) || until.Sub(now) > longestLimit { // over, or the clock was set back
 		delete(l.until, key)
 		return time.Time{}
 	}
@@ -104,6 +107,7 @@ func (s *Service) send(ctx context.Context, j job.Job) error {
 		s.limited.set(n.Channel, n.Address, s.Now().Add(wait))
 	}
 	if err != nil && !errs.Is(err, errs.Invalid) && (ctx.Err() != nil || j.Attempts+1 < job.MaxAttempts) {
+		s.notYet(ctx, out, err, j.Attempts+1)
 		return fmt.Errorf("send %s to %s by %s: %w", n.ID, n.Person, n.Channel, err)
 	}
 	return s.record(ctx, out, err, receipt)
@@ -212,6 +216,34 @@ func (s *Service) lineOf(ctx context.Context, tx Tx, n Notification) (line, erro
 	return line{n, p}, nil
 }
 
+// notYet writes into each notification of a message why it did not go out yet, for those who look at the page meanwhile. That
+// it cannot be written changes nothing: the message is tried again.
+func (s *Service) notYet(ctx context.Context, out outgoing, failure error, attempts int) {
+	times := "once"
+	if attempts > 1 {
+		times = fmt.Sprintf("%d times", attempts)
+	}
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		for _, l := range append([]line{out.line}, out.with...) {
+			n, err := tx.Notification(ctx, l.n.ID)
+			if err != nil {
+				return err
+			}
+			if n.Delivery != Queued {
+				continue
+			}
+			n.Error = fmt.Sprintf("tried %s, and will be again: %s", times, errs.Message(failure))
+			if err := tx.SaveNotification(ctx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.Log.Warn("why a message did not go out yet was not written", "notification", out.n.ID, "error", err)
+	}
+}
+
 // record writes what became of a message into each notification that was in it.
 func (s *Service) record(ctx context.Context, out outgoing, failure error, receipt string) error {
 	now := s.Now()
@@ -228,7 +260,7 @@ func (s *Service) record(ctx context.Context, out outgoing, failure error, recei
 			if i > 0 {
 				text += ", in one message with others"
 			}
-			n.Delivery, n.SentAt, n.Receipt = s.arrived(), now, receipt
+			n.Delivery, n.SentAt, n.Receipt, n.Error = s.arrived(), now, receipt, ""
 			if failure != nil {
 				n.Delivery, n.SentAt, n.Error = Failed, time.Time{}, errs.Message(failure)
 				kind, text = KindFailed, fmt.Sprintf("%s could not be told by %s: %s", n.Person, n.Channel, n.Error)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,6 +58,7 @@ type Server struct {
 	http     *http.Server
 	grpcAddr net.Addr
 	httpAddr net.Addr
+	ended    []string // servers that ended by themselves, and why
 	done     sync.WaitGroup
 }
 
@@ -122,10 +124,20 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
+// Ended returns the servers that do not listen any more although nobody stopped them, each with the reason.
+func (s *Server) Ended() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.ended)
+}
+
 func (s *Server) serve(name string, run func() error) {
 	s.done.Go(func() {
 		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
 			s.cfg.Log.Error("OTLP server ended", "server", name, "error", err)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.ended = append(s.ended, fmt.Sprintf("%s does not listen any more: %v", name, err))
 		}
 	})
 }

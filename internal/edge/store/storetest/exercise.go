@@ -24,7 +24,7 @@ func Exercise(t *testing.T, open func(t testing.TB) *store.DB) {
 		{"tx", txTests}, {"event", eventTests}, {"job", jobTests}, {"worker", workerTests}, {"follow", followTests},
 		{"auth", authTests}, {"observe", observeTests}, {"detect", detectTests}, {"outside", outsideTests}, {"heartbeat", heartbeatTests},
 		{"payload", payloadTests}, {"page", pageTests}, {"rota", rotaTests}, {"respond", respondTests},
-		{"remediate", remediateTests}, {"learn", learnTests}, {"prevent", preventTests}, {"watchdog", watchdogTests}, {"text", textTests}, {"ticket", ticketTests},
+		{"remediate", remediateTests}, {"learn", learnTests}, {"prevent", preventTests}, {"watchdog", watchdogTests}, {"text", textTests}, {"ticket", ticketTests}, {"clock", clockTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, x := range group.tests {

@@ -44,10 +44,12 @@ type Config struct {
 }
 
 // HealthLine says how one part of the program is: the telemetry engine, the database, a channel.
+// Burns is set when people may not be told of what burns.
 type HealthLine struct {
-	Name string
-	OK   bool
-	Text string
+	Name  string
+	OK    bool
+	Burns bool
+	Text  string
 }
 
 // Role says what a user may do.

@@ -190,11 +190,11 @@ func factSign(kind string) string {
 		return "ask"
 	case respond.KindHandoffEdited, respond.KindHandoffReplied:
 		return "note"
-	case page.KindAcked, page.KindTicketDone:
+	case page.KindAcked, page.KindFound, page.KindTicketDone:
 		return "ok"
 	case page.KindHeld:
 		return "held"
-	case page.KindFailed, page.KindExhausted:
+	case page.KindFailed, page.KindExhausted, page.KindLost:
 		return "warn"
 	case remediate.KindAsked:
 		return "ask"
