@@ -31,7 +31,7 @@ func TestEverybodyOnARotaIsTriedAndSaysThatItArrived(t *testing.T) {
 	w.cat.People = mailTo("ada", "ben", "cleo")
 	w.cat.People["ben"].Contacts = append(w.cat.People["ben"].Contacts, catalog.Contact{Channel: "sms", Address: "+4930123456"}) // the server has none
 	w.cat.People["dora"] = &catalog.Person{Meta: catalog.Meta{Name: "dora"}}
-	w.cat.Schedules = map[string]*catalog.Schedule{"first": {Meta: catalog.Meta{Name: "first"}, TimeZone: "UTC", Start: "2026-01-05T09:00", Turn: catalog.Duration(7 * 24 * time.Hour), Members: catalog.Crews("ada", "ben")}}
+	w.cat.Schedules = map[string]*catalog.Schedule{"first": {Meta: catalog.Meta{Name: "first"}, TimeZone: "UTC", Start: "2026-01-05T09:00", Turn: catalog.Every(7 * 24 * time.Hour), Members: catalog.Crews("ada", "ben")}}
 	w.want("before", w.states(), []string{"ada email never tested", "ben email never tested", "ben sms never tested", "cleo email never tested", "dora inbox no contact"})
 	out, err := w.s.CheckEveryone(t.Context(), "ines", false)
 	if err != nil || len(out) != 3 || len(w.mail.sent) != 2 {

@@ -24,7 +24,7 @@ var clockTests = []exercise{
 		}
 		due := func(want time.Time) {
 			w.Helper()
-			if got := read(w, func(ctx context.Context, tx *store.Tx) (time.Time, error) { return tx.NextDue(ctx, []string{"k"}) }); !got.Equal(want) {
+			if got := w.nextDue("k"); !got.Equal(want) {
 				w.Errorf("due at %s, want %s", got, want)
 			}
 		}
@@ -58,7 +58,7 @@ var clockTests = []exercise{
 		})
 		_, _, err = c.Look(w.Context(), t0.Add(-time.Hour))
 		w.must(err)
-		if got := read(w, func(ctx context.Context, tx *store.Tx) (time.Time, error) { return tx.NextDue(ctx, []string{"k"}) }); got.After(at(15).Add(-time.Hour)) {
+		if got := w.nextDue("k"); got.After(at(15).Add(-time.Hour)) {
 			w.Errorf("due at %s", got)
 		}
 	}},
