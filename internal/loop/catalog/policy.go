@@ -166,7 +166,7 @@ func (h *Hours) Between(from, to time.Time) [][2]time.Time {
 // begin.
 type SupportHours struct {
 	Hours      `yaml:",inline"`
-	Severities []string `yaml:"severities"` // default SEV3 and SEV4
+	Severities []string `yaml:"severities" json:"severities,omitempty"` // default SEV3 and SEV4
 }
 
 // WaitsUntil returns until when a page of the severity waits; zero when it does not.
