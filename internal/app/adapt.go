@@ -152,13 +152,22 @@ func (t accountTx) SaveAccount(ctx context.Context, x auth.Account) error {
 
 func (a accounts) Tokens(ctx context.Context) (out []auth.Token, err error) {
 	err = a.db.View(ctx, func(t *store.Tx) error {
-		ts, err := t.Tokens(ctx)
-		for _, x := range ts {
-			out = append(out, auth.Token(x))
-		}
+		out, err = accountTx{t}.Tokens(ctx)
 		return err
 	})
 	return out, err
+}
+
+func (t accountTx) Tokens(ctx context.Context) (out []auth.Token, err error) {
+	ts, err := t.Tx.Tokens(ctx)
+	for _, x := range ts {
+		out = append(out, auth.Token(x))
+	}
+	return out, err
+}
+
+func (t accountTx) SaveToken(ctx context.Context, x auth.Token) error {
+	return t.Tx.SaveToken(ctx, store.Token(x))
 }
 
 func (a accounts) TokenByHash(ctx context.Context, hash string) (out auth.Token, err error) {
@@ -170,10 +179,6 @@ func (a accounts) TokenByHash(ctx context.Context, hash string) (out auth.Token,
 	return out, err
 }
 
-func (a accounts) SaveToken(ctx context.Context, x auth.Token) error {
-	return a.db.Update(ctx, func(t *store.Tx) error { return t.SaveToken(ctx, store.Token(x)) })
-}
-
-func (a accounts) DropToken(ctx context.Context, id string) error {
-	return a.db.Update(ctx, func(t *store.Tx) error { return t.DropToken(ctx, id) })
+func (a accounts) SawToken(ctx context.Context, id string, at time.Time) error {
+	return a.db.Update(ctx, func(t *store.Tx) error { return t.SawToken(ctx, id, at) })
 }

@@ -57,7 +57,7 @@ func (a *App) buildPhases(context.Context) error {
 	p.watchdog = a.newWatchdog(p)
 	p.respond = respond.New(respond.Config{Store: a.db.Respond(), Catalog: a.Catalog, Graph: a.graph, Telemetry: a.host, Deploys: a.db.Deploys, Now: o.Now, Log: o.Log})
 	p.remediate = remediate.New(remediate.Config{
-		Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{httpaction.New(scripts)}, Telemetry: a.host, Graph: a.graph,
+		Shadow: o.Shadow, Store: a.db.Remediate(), Catalog: a.Catalog, Respond: p.respond, HTTP: scriptHTTP{httpaction.New(scripts)}, Telemetry: a.host, Graph: a.graph,
 		Engine: sandbox.New(sandbox.Config{Command: o.self(sandboxCommand), Log: o.Log}),
 		Calm:   p.detect.Calm, Burning: a.burning, Now: o.Now, Log: o.Log,
 	})

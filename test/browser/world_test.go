@@ -592,7 +592,7 @@ func (a *accounts) senders(context.Context) (out []detect.Token, err error) {
 	return out, nil
 }
 
-func (a *accounts) DropToken(_ context.Context, id string) error {
+func (a *accounts) DropToken(_ context.Context, _, id string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tokens = slices.DeleteFunc(a.tokens, func(k ui.TokenInfo) bool { return k.ID == id })

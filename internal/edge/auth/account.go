@@ -20,7 +20,9 @@ const (
 	KindPromoted = "auth.promoted" // its role was changed
 	KindDisabled = "auth.disabled"
 	KindEnabled  = "auth.enabled"
-	KindEnded    = "auth.ended" // every session of an account was ended
+	KindEnded    = "auth.ended"   // every session of an account was ended
+	KindIssued   = "auth.issued"  // an API token was made
+	KindRevoked  = "auth.revoked" // an API token was ended
 )
 
 // inviteLength is how long a link to set a password is good.

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,8 +95,8 @@ type Store interface {
 	Trim(ctx context.Context, now time.Time) error
 	Tokens(ctx context.Context) ([]Token, error)
 	TokenByHash(ctx context.Context, hash string) (Token, error)
-	SaveToken(ctx context.Context, t Token) error
-	DropToken(ctx context.Context, id string) error
+	// SawToken writes when a token was used; one that was dropped meanwhile stays dropped.
+	SawToken(ctx context.Context, id string, at time.Time) error
 	// Link returns the account of a link to set its password that is still good.
 	Link(ctx context.Context, hash string, now time.Time) (account string, err error)
 	// Update runs fn in one transaction.
@@ -112,6 +113,9 @@ type Tx interface {
 	SaveLink(ctx context.Context, hash, account string, expires time.Time) error
 	Link(ctx context.Context, hash string, now time.Time) (account string, err error)
 	DropLinks(ctx context.Context, account string) error
+	Tokens(ctx context.Context) ([]Token, error)
+	SaveToken(ctx context.Context, t Token) error
+	DropToken(ctx context.Context, id string) error
 }
 
 // Service signs people in. It is safe for concurrent use.
@@ -232,9 +236,8 @@ func (s *Service) Bearer(ctx context.Context, secret string) (User, error) {
 		return User{}, err
 	}
 	if now := s.now(); now.Sub(t.Used) > time.Hour {
-		t.Used = now
 		// When a token was used last is for people who tidy up: a database that cannot be written locks nobody out for it.
-		if err := s.store.SaveToken(ctx, t); err != nil {
+		if err := s.store.SawToken(ctx, t.ID, now); err != nil {
 			s.log.Warn("last use of a token not written", "token", t.Name, "error", err)
 		}
 	}
@@ -256,17 +259,45 @@ func (s *Service) CreateToken(ctx context.Context, by User, name, scope string) 
 	if strings.TrimSpace(name) == "" || strings.TrimSpace(scope) == "" {
 		return "", errs.New(errs.Invalid, "a token has a name and at least one scope")
 	}
-	secret := "nk_" + id.Secret()
-	t := Token{ID: id.New("tok", s.now()), Hash: Hash(secret), Name: name, Account: by.Name, Scope: scope, Created: s.now()}
-	return secret, s.store.SaveToken(ctx, t)
+	secret, now := "nk_"+id.Secret(), s.now()
+	t := Token{ID: id.New("tok", now), Hash: Hash(secret), Name: name, Account: by.Name, Scope: scope, Created: now}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if err := tx.SaveToken(ctx, t); err != nil {
+			return err
+		}
+		return tx.Append(ctx, tokenFact(KindIssued, now, by.Name, t, "made"))
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
 }
 
 // Tokens returns all tokens, without secrets.
 func (s *Service) Tokens(ctx context.Context) ([]Token, error) { return s.store.Tokens(ctx) }
 
-// DropToken ends a token.
-func (s *Service) DropToken(ctx context.Context, tokenID string) error {
-	return s.store.DropToken(ctx, tokenID)
+// DropToken ends a token; one that does not exist is no error.
+func (s *Service) DropToken(ctx context.Context, by, tokenID string) error {
+	now := s.now()
+	return s.store.Update(ctx, func(tx Tx) error {
+		all, err := tx.Tokens(ctx)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(t Token) bool { return t.ID == tokenID })
+		if i < 0 {
+			return nil
+		}
+		if err := tx.DropToken(ctx, tokenID); err != nil {
+			return err
+		}
+		return tx.Append(ctx, tokenFact(KindRevoked, now, by, all[i], "ended"))
+	})
+}
+
+func tokenFact(kind string, now time.Time, by string, t Token, did string) event.Event {
+	return event.New(kind, now, by, t.ID, fmt.Sprintf("%s %s the API token %q of %s with the scope %s", by, did, t.Name, t.Account, t.Scope),
+		map[string]string{"token": t.Name, "account": t.Account, "scope": t.Scope})
 }
 
 // Hash returns the SHA-256 of a secret of 256 random bits, in hex: what is kept of sessions and tokens.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,10 +101,10 @@ func (m *memory) Append(_ context.Context, e event.Event) error {
 
 // Update takes everything back when fn fails.
 func (m *memory) Update(_ context.Context, fn func(tx Tx) error) error {
-	before := memory{accounts: maps.Clone(m.accounts), sessions: maps.Clone(m.sessions), links: maps.Clone(m.links), facts: m.facts}
+	before := memory{accounts: maps.Clone(m.accounts), sessions: maps.Clone(m.sessions), links: maps.Clone(m.links), tokens: maps.Clone(m.tokens), facts: m.facts}
 	err := fn(m)
 	if err != nil {
-		m.accounts, m.sessions, m.links, m.facts = before.accounts, before.sessions, before.links, before.facts
+		m.accounts, m.sessions, m.links, m.tokens, m.facts = before.accounts, before.sessions, before.links, before.tokens, before.facts
 	}
 	return err
 }
@@ -164,6 +165,15 @@ func (m *memory) TokenByHash(_ context.Context, hash string) (Token, error) {
 		}
 	}
 	return Token{}, gone
+}
+
+func (m *memory) SawToken(_ context.Context, id string, at time.Time) error {
+	if t, ok := m.tokens[id]; ok {
+		t.Used = at
+		m.saved++
+		m.tokens[id] = t
+	}
+	return nil
 }
 
 func (m *memory) SaveToken(_ context.Context, t Token) error {
@@ -357,11 +367,24 @@ func TestTokensCarryTheirScopes(t *testing.T) {
 	if err != nil || len(ks) != 1 {
 		t.Fatal(ks, err)
 	}
-	if err := d.DropToken(t.Context(), ks[0].ID); err != nil {
+	if err := d.DropToken(t.Context(), "root", ks[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Bearer(t.Context(), secret); !errs.Is(err, errs.Denied) {
 		t.Errorf("a dropped token: %v", err)
+	}
+	if err := d.DropToken(t.Context(), "root", "tok_unknown"); err != nil {
+		t.Error(err)
+	}
+	var got []string
+	for _, e := range d.m.facts {
+		got = append(got, e.Kind+" by "+e.Actor)
+		if strings.Contains(string(e.Data)+e.Text, secret) || strings.Contains(string(e.Data)+e.Text, Hash(secret)) {
+			t.Errorf("the secret is in a fact: %s", e.Text)
+		}
+	}
+	if want := []string{KindIssued + " by mira", KindRevoked + " by root"}; !slices.Equal(got, want) {
+		t.Errorf("facts %q, want %q", got, want)
 	}
 }
 

@@ -165,10 +165,14 @@ func (t *Tx) Tokens(ctx context.Context) ([]Token, error) {
 	return out, rows.Err()
 }
 
-// SaveToken writes a token.
+// SaveToken writes a token that was made.
 func (t *Tx) SaveToken(ctx context.Context, k Token) error {
-	return t.exec(ctx, `insert into tokens (id, hash, name, account, scope, created, used) values ($1,$2,$3,$4,$5,$6,$7)
-		on conflict (id) do update set used = excluded.used`, k.ID, k.Hash, k.Name, k.Account, k.Scope, micros(k.Created), micros(k.Used))
+	return t.exec(ctx, "insert into tokens (id, hash, name, account, scope, created, used) values ($1,$2,$3,$4,$5,$6,$7)", k.ID, k.Hash, k.Name, k.Account, k.Scope, micros(k.Created), micros(k.Used))
+}
+
+// SawToken writes when a token was used; one that was dropped stays dropped.
+func (t *Tx) SawToken(ctx context.Context, id string, at time.Time) error {
+	return t.exec(ctx, "update tokens set used = $2 where id = $1", id, micros(at))
 }
 
 // TokenByHash returns a token or an error with code not_found.

@@ -34,6 +34,9 @@ func (w *Watchdog) tell(ctx context.Context, now time.Time) {
 		fallthrough
 	case !now.Before(a.next):
 		a.next = now.Add(tellRetry)
+		if w.s.Shadow {
+			a.next = a.again
+		}
 		people := slices.DeleteFunc(w.people(ctx, now), func(p string) bool { return a.told[p] })
 		if len(people) == 0 {
 			return
@@ -84,8 +87,13 @@ func onCallOf(c *catalog.Catalog, policy string, made []rota.Override, now time.
 	return out
 }
 
-// send hands a message to every contact of people at once and returns what became of each.
+// send hands a message to every contact of people at once and returns what became of each. A shadow tells nobody, not even
+// this: the other system still pages.
 func (w *Watchdog) send(ctx context.Context, people []string, m Message, now time.Time) []Checked {
+	if w.s.Shadow {
+		w.s.Log.Warn("not told directly, because this server runs as a shadow", "people", people, "message", m.Title)
+		return nil
+	}
 	var out []Checked
 	var running sync.WaitGroup
 	var mu sync.Mutex
@@ -175,6 +183,9 @@ func (w *Watchdog) show() {
 			h.LostAt = w.alarm.since
 		}
 		h.Why = w.alarm.why
+		if w.s.Shadow {
+			h.Why += "; nobody is told, because this server runs as a shadow"
+		}
 		if w.alarm.failure != "" {
 			h.Why += "; could not be told: " + w.alarm.failure
 		}

@@ -80,6 +80,7 @@ func (s *Service) check(ctx context.Context, by, channel string, people []string
 		})
 	}
 	running.Wait()
+	ctx = context.WithoutCancel(ctx) // what went out is written down, also when whoever asked does not wait for it
 	return out, s.Store.Update(ctx, func(tx Tx) error {
 		for i, r := range out {
 			if left[i] {

@@ -3,11 +3,14 @@ package page
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 )
 
 // Device is a browser of a person to which messages may be pushed. Key and Auth are the device's, for encryption.
@@ -55,9 +58,13 @@ func (s *Service) AddDevice(ctx context.Context, d Device, now time.Time) error 
 		if err := tx.SaveDevice(ctx, d); err != nil {
 			return err
 		}
+		if err := tx.Append(ctx, d.fact(KindDeviceAdded, now, d.Person, "messages to %s are pushed to the device %q")); err != nil {
+			return err
+		}
 		all, err := tx.Devices(ctx, d.Person)
 		for err == nil && len(all) > maxDevices {
-			err = tx.DropDevice(ctx, all[0].Endpoint)
+			err = errors.Join(tx.DropDevice(ctx, all[0].Endpoint),
+				tx.Append(ctx, all[0].fact(KindDeviceDropped, now, event.System, "messages to %s are pushed no more to the device %q: it made room for another")))
 			all = all[1:]
 		}
 		return err
@@ -73,8 +80,13 @@ func (s *Service) Devices(ctx context.Context, person string) (out []Device, err
 	return out, err
 }
 
-// RemoveDevice forgets a device of a person. One that is another's, or not known, stays as it is.
-func (s *Service) RemoveDevice(ctx context.Context, person, endpoint string) error {
+// fact says what became of a device. Its address is a secret: who has it can push to it.
+func (d Device) fact(kind string, now time.Time, by, format string) event.Event {
+	return event.New(kind, now, by, d.Person, fmt.Sprintf(format, d.Person, d.Name), map[string]string{"person": d.Person, "device": d.Name})
+}
+
+// RemoveDevice forgets a device of a person, as by says. One that is another's, or not known, stays as it is.
+func (s *Service) RemoveDevice(ctx context.Context, person, endpoint, by string, now time.Time) error {
 	return s.Store.Update(ctx, func(tx Tx) error {
 		all, err := tx.Devices(ctx, person)
 		if err != nil {
@@ -82,7 +94,10 @@ func (s *Service) RemoveDevice(ctx context.Context, person, endpoint string) err
 		}
 		for _, d := range all {
 			if d.Endpoint == endpoint {
-				return tx.DropDevice(ctx, endpoint)
+				if err := tx.DropDevice(ctx, endpoint); err != nil {
+					return err
+				}
+				return tx.Append(ctx, d.fact(KindDeviceDropped, now, by, "messages to %s are pushed no more to the device %q"))
 			}
 		}
 		return nil

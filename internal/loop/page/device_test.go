@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/page"
 )
 
@@ -34,11 +35,20 @@ func TestDevicesOfAPerson(t *testing.T) {
 		t.Errorf("%+v, %v", ds, err)
 	}
 	for _, person := range []string{"tomas", "mira"} {
-		if err := w.s.RemoveDevice(t.Context(), person, at(5)); err != nil {
+		if err := w.s.RemoveDevice(t.Context(), person, at(5), "ines", t0); err != nil {
 			t.Fatal(err)
 		}
 		if ds, err = w.s.Devices(t.Context(), "mira"); err != nil || len(ds) != map[string]int{"tomas": 10, "mira": 9}[person] {
 			t.Errorf("%s forgets: %d left, %v", person, len(ds), err)
+		}
+	}
+	w.want("added", len(w.Facts(page.KindDeviceAdded)), 13)
+	dropped := w.Facts(page.KindDeviceDropped)
+	w.want("dropped", len(dropped), 3)
+	w.want("by", []string{dropped[0].Actor, dropped[2].Actor}, []string{event.System, "ines"})
+	for _, e := range append(w.Facts(page.KindDeviceAdded), dropped...) {
+		if strings.Contains(string(e.Data)+e.Text, "push.example.org") {
+			t.Errorf("the address of a device, with which anybody can push to it, is in a fact: %s", e.Data)
 		}
 	}
 }

@@ -160,7 +160,7 @@ func (s *Service) notice(ctx context.Context, tx Tx, n Notice, now time.Time) er
 	for _, c := range contactsOf(who) {
 		n.ID, n.Channel, n.Address, n.At, n.Delivery, n.SentAt = id.New("nt", now), c.Channel, c.Address, now, Queued, time.Time{}
 		if c.Channel == "inbox" {
-			n.Delivery, n.SentAt = s.arrived(), now
+			n.Delivery, n.SentAt = s.arrived(n.Channel), now
 		}
 		if err := tx.SaveNotice(ctx, n); err != nil {
 			return err
@@ -208,7 +208,7 @@ func (s *Service) sendNotice(ctx context.Context, j job.Job) error {
 
 func (s *Service) recordNotice(ctx context.Context, n Notice, failure error) error {
 	now := s.Now()
-	n.Delivery, n.SentAt = s.arrived(), now
+	n.Delivery, n.SentAt = s.arrived(n.Channel), now
 	kind, text := KindNoticed, fmt.Sprintf("%s was told by %s: %s", n.Person, n.Channel, n.Title)
 	if s.Shadow {
 		text = fmt.Sprintf("%s would have been told by %s: %s", n.Person, n.Channel, n.Title)

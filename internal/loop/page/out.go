@@ -35,6 +35,9 @@ const (
 	KindLost           = "page.lost"           // test pages do not arrive: people were told directly
 	KindFound          = "page.found"          // test pages arrive again
 
+	KindDeviceAdded   = "page.device_added"   // messages to a person are pushed to a device
+	KindDeviceDropped = "page.device_dropped" // they are not any more
+
 	KindTicketOpened = "page.ticket_opened" // alerts that page nobody wait for the next business day
 	KindTicketTaken  = "page.ticket_taken"  // somebody works on it
 	KindTicketCalm   = "page.ticket_calm"   // its alerts are over, and its policy keeps it

@@ -94,12 +94,16 @@ func (s *Service) OnRotaSoon(ctx context.Context, now time.Time) ([]string, erro
 
 // Ready returns what is known of every contact of the catalog, by person. Somebody who can only be reached by the inbox has
 // one line that says so.
-func (s *Service) Ready(ctx context.Context) ([]Readiness, error) {
-	var kept []Readiness
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
-		kept, err = tx.Readiness(ctx)
+func (s *Service) Ready(ctx context.Context) (out []Readiness, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		out, err = s.readyIn(ctx, tx)
 		return err
 	})
+	return out, err
+}
+
+func (s *Service) readyIn(ctx context.Context, tx Tx) ([]Readiness, error) {
+	kept, err := tx.Readiness(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -178,12 +182,24 @@ func (s *Service) OpenConfirm(ctx context.Context, token string, now time.Time) 
 	if err != nil || err2 != nil || now.After(time.Unix(until, 0)) {
 		return Readiness{}, errs.New(errs.Denied, "this link has expired; ask for another test message")
 	}
-	return s.readiness(ctx, string(person), parts[1], parts[2])
+	r, err := s.readiness(ctx, string(person), parts[1], parts[2])
+	if err == nil && until != r.TestedAt.Add(confirmWithin).Unix() {
+		return Readiness{}, errs.New(errs.Denied, "there was another test message since; open the link in that one")
+	}
+	return r, err
 }
 
 // readiness returns what is known of one contact, or an error with code not_found when it is none of the catalog.
-func (s *Service) readiness(ctx context.Context, person, channel, key string) (Readiness, error) {
-	ready, err := s.Ready(ctx)
+func (s *Service) readiness(ctx context.Context, person, channel, key string) (r Readiness, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		r, err = s.readinessIn(ctx, tx, person, channel, key)
+		return err
+	})
+	return r, err
+}
+
+func (s *Service) readinessIn(ctx context.Context, tx Tx, person, channel, key string) (Readiness, error) {
+	ready, err := s.readyIn(ctx, tx)
 	if err != nil {
 		return Readiness{}, err
 	}
@@ -197,25 +213,25 @@ func (s *Service) readiness(ctx context.Context, person, channel, key string) (R
 
 // Confirm records that a test message to a person arrived, as by says: the person, who has the link of the message or is
 // signed in. A contact that was never tried, or whose test failed, is an error with code conflict.
-func (s *Service) Confirm(ctx context.Context, person, channel, key, by string, now time.Time) (Readiness, error) {
+func (s *Service) Confirm(ctx context.Context, person, channel, key, by string, now time.Time) (r Readiness, err error) {
 	if by != person {
 		return Readiness{}, errs.New(errs.Denied, "only %s can say whether it arrived", person)
 	}
-	r, err := s.readiness(ctx, person, channel, key)
-	if err != nil {
-		return r, err
-	}
-	if r.TestedAt.IsZero() || !r.OK {
-		return r, errs.New(errs.Conflict, "no test message has gone out by this contact; send one first")
-	}
-	r.ConfirmedAt = now
-	r.State = r.state()
-	return r, s.Store.Update(ctx, func(tx Tx) error {
+	err = s.Store.Update(ctx, func(tx Tx) error {
+		if r, err = s.readinessIn(ctx, tx, person, channel, key); err != nil {
+			return err
+		}
+		if r.TestedAt.IsZero() || !r.OK {
+			return errs.New(errs.Conflict, "no test message has gone out by this contact; send one first")
+		}
+		r.ConfirmedAt = now
+		r.State = r.state()
 		if err := tx.SaveReadiness(ctx, r); err != nil {
 			return err
 		}
 		return tx.Append(ctx, event.New(KindConfirmed, now, by, person, fmt.Sprintf("%s says that the test message by %s arrived", person, channel), r))
 	})
+	return r, err
 }
 
 // tested returns what is known of a contact after a test: nobody has confirmed it yet.

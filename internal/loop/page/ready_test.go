@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"context"
 	"regexp"
 	"testing"
 	"time"
@@ -79,10 +80,25 @@ func TestEverybodyOnARotaIsTriedAndSaysThatItArrived(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want("another test wants another word", w.states()[0], "ada email not confirmed")
+	if _, err := w.s.OpenConfirm(t.Context(), token, w.Now()); !errs.Is(err, errs.Denied) {
+		t.Errorf("the link of a test before speaks for another: %v", err)
+	}
 	key := addressOf(w, "ben", "sms")
 	if _, err := w.s.Confirm(t.Context(), "ben", "sms", key, "ben", w.Now()); !errs.Is(err, errs.Conflict) {
 		t.Errorf("a test that failed is confirmed: %v", err)
 	}
+}
+
+func TestWhatWentOutIsWrittenDownWhenNobodyWaitsForIt(t *testing.T) {
+	w := newWorld(t)
+	w.cat.People = mailTo("ada")
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if out, err := w.s.Check(ctx, "ines", "ada"); err != nil || len(out) != 1 || len(w.mail.sent) != 1 {
+		t.Errorf("%+v, %v, %d sent", out, err, len(w.mail.sent))
+	}
+	w.want("known", w.states(), []string{"ada email not confirmed"})
+	w.want("facts", len(w.Facts(page.KindChecked)), 1)
 }
 
 func addressOf(w *world, person, channel string) string {

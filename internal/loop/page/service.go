@@ -240,7 +240,7 @@ func (s *Service) enqueue(ctx context.Context, tx Tx, p Page, person string, now
 			Delivery: Queued, At: now, DueAt: now.Add(c.After),
 		}
 		if c.Channel == "inbox" {
-			n.Delivery, n.SentAt = s.arrived(), now
+			n.Delivery, n.SentAt = s.arrived(n.Channel), now
 		}
 		if err := tx.SaveNotification(ctx, n); err != nil {
 			return err

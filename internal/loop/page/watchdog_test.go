@@ -326,3 +326,27 @@ func TestHeartbeatOutsideIsTriedAgain(t *testing.T) {
 		t.Errorf("%d pings after %d, %+v", len(k.pings), n, k.dog.Health())
 	}
 }
+
+func TestWatchdogOfAShadowFindsTheWayAndTellsNobody(t *testing.T) {
+	t.Parallel()
+	k := newKennel(t, nil)
+	k.s.Shadow = true
+	k.during(7 * time.Minute)
+	if h := k.dog.Health(); !h.LostAt.IsZero() || h.GoodAt.IsZero() || k.back.sent == 0 || len(k.pings) != k.back.sent {
+		t.Errorf("being a shadow was taken for a loss: %+v, %d came back, %d pings", h, k.back.sent, len(k.pings))
+	}
+	k.back.shut = true
+	k.during(35 * time.Minute)
+	h := k.dog.Health()
+	if h.LostAt.IsZero() || !strings.Contains(h.Why, "runs as a shadow") || len(h.Told) > 0 {
+		t.Errorf("the loss of a shadow is not seen: %+v", h)
+	}
+	k.back.shut = false
+	k.during(5 * time.Minute)
+	if h := k.dog.Health(); !h.LostAt.IsZero() {
+		t.Errorf("the loss stays: %+v", h)
+	}
+	if got := k.subjects(); len(got) > 0 {
+		t.Errorf("a shadow told %q", got)
+	}
+}

@@ -21,8 +21,10 @@ import (
 	"nightkeeper/internal/loop/respond"
 )
 
-// Config is what a Service needs.
+// Config is what a Service needs. With Shadow another system's people still do what runbooks would: one that would act by
+// itself is run dry, so that it is seen what it would have done. What a person starts or approves is done all the same.
 type Config struct {
+	Shadow    bool
 	Store     Store
 	Catalog   func() *catalog.Catalog
 	Respond   *respond.Service
@@ -54,7 +56,13 @@ func (s *Service) react(ctx context.Context, tx Tx, n respond.Named, now time.Ti
 	if err != nil {
 		return err
 	}
-	if p.runbook != nil && slices.ContainsFunc(runs, func(r Run) bool { return r.Runbook == p.runbook.Name && !r.DryRun }) {
+	dry := s.Shadow && p.runbook != nil && p.runbook.Risk == catalog.Low
+	if dry {
+		p.reason += "; a dry run, because this server runs as a shadow"
+	}
+	if p.runbook != nil && slices.ContainsFunc(runs, func(r Run) bool {
+		return r.Runbook == p.runbook.Name && (!r.DryRun || (dry && r.StartedBy == event.System))
+	}) {
 		p = plan{release: true, reason: "runbook " + p.runbook.Name + " has already run for this incident"}
 	}
 	e := event.New(KindChosen, now, event.System, string(i.ID), p.reason, nil)
@@ -70,7 +78,7 @@ func (s *Service) react(ctx context.Context, tx Tx, n respond.Named, now time.Ti
 	if p.runbook == nil {
 		return nil
 	}
-	_, err = s.start(ctx, tx, i, p.runbook, false, event.System, now)
+	_, err = s.start(ctx, tx, i, p.runbook, dry, event.System, now)
 	return err
 }
 

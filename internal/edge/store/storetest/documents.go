@@ -94,7 +94,7 @@ var authTests = []exercise{
 			return errors.Join(tx.SaveToken(ctx, k), tx.SaveToken(ctx, other))
 		})
 		k.Used = at(5)
-		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveToken(ctx, k) })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SawToken(ctx, k.ID, k.Used) })
 		byHash := func(h string) func(ctx context.Context, tx *store.Tx) (store.Token, error) {
 			return func(ctx context.Context, tx *store.Tx) (store.Token, error) { return tx.TokenByHash(ctx, h) }
 		}
@@ -104,7 +104,8 @@ var authTests = []exercise{
 			return tx.SaveToken(ctx, store.Token{ID: "tok_3", Hash: "h", Name: "x"})
 		})
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropToken(ctx, "tok_1") })
-		missing(w, "a dropped token", byHash("h"))
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SawToken(ctx, "tok_1", at(6)) })
+		missing(w, "a token that was used while it was dropped", byHash("h"))
 	}},
 }
 

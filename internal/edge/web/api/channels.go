@@ -85,7 +85,7 @@ func (r *routes) channels() {
 		return Done{true}, r.Page.AddDevice(ctx, d, r.Now())
 	})
 	call(r, http.MethodPost, "/push/devices/drop", "Have messages to you pushed to a device no more", "respond", func(ctx context.Context, in *DeviceIn) (Done, error) {
-		return Done{true}, r.Page.RemoveDevice(ctx, userOf(ctx).Name, in.Body.Endpoint)
+		return Done{true}, r.Page.RemoveDevice(ctx, userOf(ctx).Name, in.Body.Endpoint, userOf(ctx).Name, r.Now())
 	})
 	get(r, "/webhook-keys", "The key that outgoing webhooks are signed with", "admin", func(_ context.Context, _ *empty) (WebhookKeys, error) {
 		return r.WebhookKeys(), nil

@@ -130,5 +130,5 @@ type Auth interface {
 	// Tokens returns all tokens, by name.
 	Tokens(ctx context.Context) ([]TokenInfo, error)
 	// DropToken ends a token; one that does not exist is no error.
-	DropToken(ctx context.Context, id string) error
+	DropToken(ctx context.Context, by, id string) error
 }

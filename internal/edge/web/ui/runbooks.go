@@ -159,7 +159,7 @@ func (s *server) doDropToken(r *http.Request) (string, error) {
 	if shellOf(r.Context()).User.Role != Admin {
 		return "", errs.New(errs.Denied, "only an admin may end API tokens")
 	}
-	return "/settings/tokens", s.Auth.DropToken(r.Context(), r.PathValue("id"))
+	return "/settings/tokens", s.Auth.DropToken(r.Context(), actorOf(r), r.PathValue("id"))
 }
 
 func scopeWords(scope string) string {

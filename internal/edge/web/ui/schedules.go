@@ -444,7 +444,7 @@ func (s *server) doTestContact(r *http.Request) (string, error) {
 func (s *server) doDropDevice(r *http.Request) (string, error) {
 	name, err := mine(r)
 	if err == nil {
-		err = s.Page.RemoveDevice(r.Context(), name, r.PostForm.Get("endpoint"))
+		err = s.Page.RemoveDevice(r.Context(), name, r.PostForm.Get("endpoint"), actorOf(r), s.Now())
 	}
 	return "/people/" + name, err
 }
