@@ -68,6 +68,41 @@ func (e *admission) add(ctx context.Context, a Alert) (Alert, error) {
 	return a, e.tx.Append(ctx, f)
 }
 
+// again saves an alert that its source repeated. When it is worse than before that is told as firing again, so that a ticket
+// can become a page and a page be raised. One that was muted may be muted no more, as its labels changed; one that people
+// were told of is not muted by becoming worse.
+func (e *admission) again(ctx context.Context, was, a Alert, cat *catalog.Catalog, silences []Silence, sources []Alert) (Alert, error) {
+	if !a.Severity.Worse(was.Severity) {
+		return a, e.tx.SaveAlert(ctx, a)
+	}
+	a.Inhibits = inhibits(a, cat)
+	if len(was.Muted) > 0 {
+		if a.Muted = mutedBy(a, silences, sources, cat, e.now); len(a.Muted) > 0 {
+			return a, e.tx.SaveAlert(ctx, a)
+		}
+		return e.add(ctx, a)
+	}
+	g := e.touched[a.Group]
+	if g == nil {
+		stored, err := e.tx.Group(ctx, a.Group)
+		if err != nil {
+			return a, err
+		}
+		g = e.known(stored)
+	}
+	if a.Severity.Worse(g.Severity) {
+		g.Severity = a.Severity
+	}
+	g.QuietAt, a.Told = time.Time{}, true
+	if err := e.tx.SaveAlert(ctx, a); err != nil {
+		return a, err
+	}
+	f := event.New(KindFired, e.now, event.System, string(a.ID), fmt.Sprintf("%s is %s instead of %s, says its source: %s", a.Headline(), a.Severity, was.Severity, a.Reason),
+		Fired{Alert: a, GroupReason: "it is already part of it"})
+	f.Service, f.Group = a.Service, string(a.Group)
+	return a, e.tx.Append(ctx, f)
+}
+
 // mostKeys bounds how many group keys a group remembers; the store finds the others by its alerts.
 const mostKeys = 100
 
@@ -317,7 +352,7 @@ func (s *Service) receive(ctx context.Context, tx Tx, cat *catalog.Catalog, sile
 		}
 		switch did {
 		case DidRepeat:
-			if err := tx.SaveAlert(ctx, next); err != nil {
+			if next, err = e.again(ctx, *known, next, cat, silences, sources); err != nil {
 				return err
 			}
 			firing[key] = &next
