@@ -230,11 +230,19 @@ func (g *Group) tell(ctx context.Context, tx Tx, now time.Time) error {
 	if g.Untold == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d more alerts joined: %s", g.Untold, list(g.Examples, g.Untold))
+	text := fmt.Sprintf("%s joined: %s", more(g.Untold), list(g.Examples, g.Untold))
 	f := event.New(KindJoined, now, event.System, string(g.ID), text, Joined{Group: g.ID, Alerts: g.Untold, Examples: g.Examples})
 	f.Group = string(g.ID)
 	g.Untold, g.Examples, g.ToldAt = 0, nil, now
 	return tx.Append(ctx, f)
+}
+
+// more counts alerts that have no fact of their own.
+func more(n int) string {
+	if n == 1 {
+		return "1 more alert"
+	}
+	return fmt.Sprintf("%d more alerts", n)
 }
 
 func list(examples []string, n int) string {
@@ -280,7 +288,7 @@ func (s *Service) end(ctx context.Context, tx Tx, as []Alert, reason func(Alert)
 	}
 	for _, gid := range order {
 		if n := counted[gid]; n > 0 {
-			e := event.New(KindJoined, now, event.System, string(gid), fmt.Sprintf("%d more alerts resolved", n), Joined{Group: gid, Resolved: n})
+			e := event.New(KindJoined, now, event.System, string(gid), more(n)+" resolved", Joined{Group: gid, Resolved: n})
 			e.Group = string(gid)
 			if err := tx.Append(ctx, e); err != nil {
 				return err
