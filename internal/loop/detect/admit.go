@@ -109,12 +109,13 @@ const mostKeys = 100
 // take adds an alert to the group and reports whether that is worth a fact of its own.
 func (g *Group) take(a Alert, first bool) bool {
 	known := a.Service == "" || slices.Contains(g.Services, a.Service)
-	told := first || !known || a.Severity.Worse(g.Severity) || !g.QuietAt.IsZero()
+	quiet := !g.QuietAt.IsZero()
+	told := first || quiet || !known || a.Severity.Worse(g.Severity)
 	if !known {
 		g.Services = append(g.Services, a.Service)
 	}
-	if a.Severity.Worse(g.Severity) {
-		g.Severity = a.Severity
+	if quiet || a.Severity.Worse(g.Severity) {
+		g.Severity = a.Severity // how bad it was before it was calm says nothing: after a ticket, one that pages is worse
 	}
 	if a.GroupKey != "" && !slices.Contains(g.Keys, a.GroupKey) && len(g.Keys) < mostKeys {
 		g.Keys = append(g.Keys, a.GroupKey)

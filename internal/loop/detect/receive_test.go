@@ -94,6 +94,33 @@ func TestOutsideAlertThatBecomesWorseIsTold(t *testing.T) {
 	}
 }
 
+// A group that was bad and calm again may be woken by a ticket; what comes after it and needs a person is told all the same.
+func TestTicketThatWakesAGroupHidesNoPage(t *testing.T) {
+	w := newWorld(t)
+	say := func(key, severity string) detect.Incoming {
+		a := in(key)
+		a.Severity = severity
+		return a
+	}
+	over := say("disk", "critical")
+	over.EndsAt = w.now
+	w.receive(say("disk", "critical"))
+	w.receive(over)
+	w.receive(say("queue", "info"))
+	w.receive(say("pool", "critical"))
+	var got []string
+	for _, e := range w.kinds(detect.KindFired) {
+		f, err := event.Decode[detect.Fired](e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, f.Alert.Key)
+	}
+	if fmt.Sprint(got) != "[disk queue pool]" {
+		t.Errorf("told of %v", got)
+	}
+}
+
 func TestOutsideAlertFiresRepeatsAndResolves(t *testing.T) {
 	w := newWorld(t)
 	a := in("a")
