@@ -120,6 +120,9 @@ func newApprove(c *client) *cobra.Command {
 				if err := c.call(cmd.Context(), "GET", "/approvals", nil, &as); err != nil || c.json {
 					return err
 				}
+				if len(as) == 0 {
+					fmt.Println("no approval waits")
+				}
 				for _, a := range as {
 					fmt.Printf("%s %d  until %s: %s\n", a.Run, a.Seq, a.Deadline.Local().Format(time.TimeOnly), a.Text)
 				}
@@ -145,6 +148,9 @@ func newRuns(c *client) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run RUNBOOK --incident ID", Short: "Run a runbook for an incident", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if incident == "" {
+				return usage(cmd, errors.New("say for which incident, with --incident"))
+			}
 			var r remediate.Run
 			if err := c.call(cmd.Context(), "POST", "/runs", map[string]any{"incident": incident, "runbook": args[0], "dry_run": dry}, &r); err != nil || c.json {
 				return err

@@ -75,6 +75,12 @@ func newShop() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.OTLPToken = os.Getenv("NIGHTKEEPER_TOKEN")
 			o.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+			if err := shop.CheckAdmin(o.AdminAddr); err != nil {
+				return usage(cmd, fmt.Errorf("--admin: %w", err))
+			}
+			if !(o.Journeys >= 0) {
+				return usage(cmd, fmt.Errorf("--journeys is %v; it is 0 or more", o.Journeys))
+			}
 			return shop.Run(cmd.Context(), o)
 		},
 	}

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/prevent"
 )
 
 // Exit codes of the gate.
@@ -27,6 +29,9 @@ func newGate(c *client) *cobra.Command {
 			"the server cannot be found. The reason is printed.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(prevent.Changes, prevent.Change(change)) {
+				return usage(cmd, fmt.Errorf("--change is %q; it is feature, rollback, security or reliability", change))
+			}
 			var v struct {
 				Decision string   `json:"decision"`
 				Reasons  []string `json:"reasons"`

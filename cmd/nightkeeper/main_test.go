@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -40,6 +41,14 @@ func TestWrongUsageIsToldWithWhatWouldBeRight(t *testing.T) {
 	fails(t, "demo --scenario sunday", exitUsage, "sunday", "black-friday")
 	fails(t, "serve", exitUsage, "--catalog")
 	fails(t, "serve --allow-outgoing everywhere", exitUsage, "--allow-outgoing", "10.0.0.0/8")
+	fails(t, "serve --catalog x --otlp-grpc banana", exitUsage, "--otlp-grpc", "banana", "127.0.0.1:7777")
+	fails(t, "serve --catalog x --http :http", exitUsage, "--http")
+	fails(t, "serve --catalog x --base-url banana", exitUsage, "--base-url", "https://")
+	fails(t, "serve --catalog x --retention -5h", exitUsage, "--retention")
+	fails(t, "shop --admin 0.0.0.0:7070", exitUsage, "--admin", "loopback")
+	fails(t, "shop --journeys -1", exitUsage, "--journeys")
+	fails(t, "gate checkout --change banana", exitUsage, "--change", "rollback")
+	fails(t, "run retry-storm", exitUsage, "--incident")
 	fails(t, "status --url http://[", exitUsage, "http://127.0.0.1:7777")
 	fails(t, "validate "+filepath.Join(t.TempDir(), "none"), exitUsage, "none", "give the directory")
 	fails(t, "validate "+docs+"/examples/catalog/services.yaml", exitUsage, "services.yaml", "give the directory")
@@ -54,6 +63,22 @@ func TestExitCodesOfWhatWasRightlyAsked(t *testing.T) {
 	fails(t, "validate "+misspelt, exitFailed, "3 mistakes")
 	fails(t, "status --url http://127.0.0.1:1", exitAway, "no answer from http://127.0.0.1:1")
 	fails(t, "gate checkout --url http://127.0.0.1:1", gateUnknown, "unknown")
+}
+
+// One wrong name may be thousands of mistakes: they are shown once, and not all.
+func TestServeShowsTheFirstMistakesOfACatalog(t *testing.T) {
+	dir := t.TempDir()
+	var many strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&many, "apiVersion: nightkeeper/v1\nkind: Service\nmetadata:\n  name: s%d\nspec:\n  team: nobody\n---\n", i)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "services.yaml"), []byte(many.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := fails(t, "serve --data "+t.TempDir()+" --catalog "+dir, exitFailed, "services.yaml:6:9: there is no Team", "and 10 more; nightkeeper validate "+dir)
+	if n := strings.Count(said, "there is no Team"); n != 20 || strings.Count(said, "services.yaml:6:9:") != 1 {
+		t.Errorf("%d mistakes: %s", n, said)
+	}
 }
 
 func TestAddressInUseIsToldOnce(t *testing.T) {

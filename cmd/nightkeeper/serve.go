@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -103,6 +104,9 @@ func serve(ctx context.Context, o app.Options) error {
 	defer cancel()
 	if serr := a.Stop(stop); serr != nil {
 		o.Log.Error("not everything stopped cleanly", "error", serr)
+	}
+	if bad, ok := errors.AsType[app.BadCatalog](err); ok {
+		return exitError{exitFailed, bad}
 	}
 	return err
 }

@@ -74,6 +74,9 @@ func (c *client) unsettled(cmd *cobra.Command) error {
 		fmt.Println(string(b))
 		return nil
 	}
+	if len(out) == 0 {
+		fmt.Println("no run waits for somebody's word")
+	}
 	for _, v := range out {
 		fmt.Printf("%s  %s for %s: %s\n", v.ID, v.Runbook, v.Incident, v.Reason)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -134,6 +135,29 @@ func (a *App) Reload() error {
 	return err
 }
 
+// BadCatalog is a catalog with mistakes.
+type BadCatalog struct {
+	Dir      string
+	Mistakes []catalog.Problem
+}
+
+// mostMistakes bounds how many mistakes are shown at once: one wrong name may be thousands of them.
+const mostMistakes = 20
+
+// Error returns the first mistakes, a line each, and how many more there are.
+func (b BadCatalog) Error() string {
+	var out strings.Builder
+	out.WriteString("the catalog is not good:")
+	for _, p := range b.Mistakes[:min(len(b.Mistakes), mostMistakes)] {
+		p.File = filepath.Join(b.Dir, p.File)
+		fmt.Fprintf(&out, "\n%s", p)
+	}
+	if more := len(b.Mistakes) - mostMistakes; more > 0 {
+		fmt.Fprintf(&out, "\nand %d more; nightkeeper validate %s has all of them", more, b.Dir)
+	}
+	return out.String()
+}
+
 // failedReload is when the catalog was not read, and why.
 type failedReload struct {
 	at  time.Time
@@ -152,11 +176,7 @@ func (a *App) reload() error {
 		}
 	}
 	if len(bad) > 0 {
-		list := make([]error, len(bad))
-		for i, p := range bad {
-			list[i] = errors.New(filepath.Join(a.opts.CatalogDir, p.String()))
-		}
-		return errs.Wrap(errors.Join(list...), errs.Invalid, "the catalog is not good; the first of its mistakes (%d in all): %s", len(bad), bad[0])
+		return errs.Wrap(BadCatalog{a.opts.CatalogDir, bad}, errs.Invalid, "the catalog is not good; the first of its mistakes (%d in all): %s", len(bad), bad[0])
 	}
 	a.cat.Store(c)
 	a.warnUnreachable()

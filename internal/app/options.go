@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -84,6 +85,17 @@ func (o Options) complete() (Options, error) {
 	set(&o.GRPCAddr, "127.0.0.1:4317")
 	set(&o.OTLPAddr, "127.0.0.1:4318")
 	set(&o.Version, "dev")
+	for _, a := range []struct{ flag, addr string }{{"--http", o.HTTPAddr}, {"--otlp-grpc", o.GRPCAddr}, {"--otlp-http", o.OTLPAddr}} {
+		if _, port, err := net.SplitHostPort(a.addr); err != nil || !isPort(port) {
+			return o, errs.New(errs.Invalid, "%s is %q, which is no address; write 127.0.0.1:7777, or :7777 for all networks", a.flag, a.addr)
+		}
+	}
+	if u, err := url.Parse(o.BaseURL); o.BaseURL != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
+		return o, errs.New(errs.Invalid, "--base-url is %q, which is not an http or https URL; write https://nightkeeper.example.org", o.BaseURL)
+	}
+	if o.Retention < 0 || o.MaxTelemetry < 0 {
+		return o, errs.New(errs.Invalid, "--retention and --max-telemetry-bytes are 0 or more")
+	}
 	if o.Retention == 0 {
 		o.Retention = 30 * 24 * time.Hour
 	}
@@ -118,6 +130,11 @@ func (o Options) complete() (Options, error) {
 	}
 	o.DataDir = abs
 	return o, nil
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // dsn returns where the store is.

@@ -69,7 +69,7 @@ func New(options Options) (*Shop, error) {
 	if options.Journeys > mostJourneys {
 		return nil, fmt.Errorf("journeys %v per second: use at most %d", options.Journeys, mostJourneys)
 	}
-	if err := checkLoopback(options.AdminAddr); err != nil {
+	if err := CheckAdmin(options.AdminAddr); err != nil {
 		return nil, err
 	}
 	specs := table()
@@ -94,7 +94,8 @@ func New(options Options) (*Shop, error) {
 	return s, nil
 }
 
-func checkLoopback(addr string) error {
+// CheckAdmin refuses an address of the admin API that is not on loopback.
+func CheckAdmin(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("admin address %q: use host:port, such as %s", addr, DefaultAdminAddr)

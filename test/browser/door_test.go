@@ -207,6 +207,9 @@ func TestFormsWorkWithoutScripts(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || !strings.Contains(body, "nk_secret") {
 		t.Errorf("making a token answers %d", resp.StatusCode)
 	}
+	if _, body = v.send("POST", "/settings/tokens", url.Values{"name": {"amtool"}, "scope": {"intake", "respond"}}); !strings.Contains(body, "intake respond") {
+		t.Error("a token of two scopes has lost one")
+	}
 	if _, body := v.get("/settings/tokens"); strings.Contains(body, "nk_secret") || !strings.Contains(body, "pipeline") {
 		t.Error("the secret of a token is shown again, or the token is missing")
 	}

@@ -65,8 +65,7 @@ func (c *Catalog) Rules() []*AlertRule {
 
 func (l *loader) alertRule(file string, m Meta, n ast.Node) {
 	r := &AlertRule{Meta: m}
-	if err := decode(n, r); err != nil {
-		l.syntax(file, err)
+	if !l.decode(file, n, r) {
 		return
 	}
 	l.cat.AlertRules[m.Name] = r
@@ -88,8 +87,7 @@ func (l *loader) alertRule(file string, m Meta, n ast.Node) {
 
 func (l *loader) inhibition(file string, m Meta, n ast.Node) {
 	i := &Inhibition{Meta: m}
-	if err := decode(n, i); err != nil {
-		l.syntax(file, err)
+	if !l.decode(file, n, i) {
 		return
 	}
 	l.cat.Inhibitions[m.Name] = i

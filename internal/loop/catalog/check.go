@@ -16,8 +16,7 @@ const week = 7 * 24 * time.Hour
 // slo reads an OpenSLO document into an SLO and refuses what is not understood, naming what would be.
 func (l *loader) slo(file string, m Meta, n ast.Node) {
 	var o openSLO
-	if err := decode(n, &o); err != nil {
-		l.syntax(file, err)
+	if !l.decode(file, n, &o) {
 		return
 	}
 	s := &SLO{Meta: m, Service: o.Service, Description: o.Description, Window: 30 * 24 * time.Hour, Line: n.GetToken().Position.Line}

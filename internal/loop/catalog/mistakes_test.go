@@ -213,3 +213,32 @@ func TestWindowsLineEndsAreRead(t *testing.T) {
 		t.Errorf("%v", ps)
 	}
 }
+
+// Who writes a document wrong in several places is told of all of them, and of those of its references.
+func TestEveryFieldOfADocumentIsTold(t *testing.T) {
+	_, ps := Load(fstest.MapFS{"a.yaml": &fstest.MapFile{Data: []byte(`apiVersion: nightkeeper/v1
+kind: Schedule
+metadata: {name: nights, colour: red}
+owner: mira
+spec:
+  timezone: Europe/Berlin
+  turn: banana
+  noticeBefore: soon
+  members: [mira]
+---
+apiVersion: nightkeeper/v1
+kind: AlertRule
+metadata: {name: db}
+spec:
+  order: first
+  matches: ['team="db"']
+  groupBy: [cluster]
+`)}})
+	var got []string
+	for _, p := range Errors(ps) {
+		got = append(got, fmt.Sprintf("%d:%d", p.Line, p.Column))
+	}
+	if want := "3:26 4:1 6:3 7:9 8:17 15:10 16:3"; strings.Join(got, " ") != want {
+		t.Errorf("mistakes at %s, want %s: %v", got, want, ps)
+	}
+}

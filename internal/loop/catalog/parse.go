@@ -236,7 +236,7 @@ func (l *loader) document(file string, body ast.Node) {
 		return
 	}
 	h, spec, ok := l.head(file, m)
-	if !ok {
+	if !ok && !validName.MatchString(h.Metadata.Name) {
 		return
 	}
 	want := ourVersion
@@ -280,22 +280,17 @@ func (l *loader) head(file string, m *ast.MappingNode) (head, ast.Node, bool) {
 	var spec ast.Node
 	ok := true
 	for _, v := range m.Values {
-		var err error
 		switch k := v.Key.String(); k {
 		case "apiVersion":
 			h.APIVersion = scalar(v.Value)
 		case "kind":
 			h.Kind = scalar(v.Value)
 		case "metadata":
-			err = decode(v.Value, &h.Metadata)
+			ok = l.decode(file, v.Value, &h.Metadata) && ok
 		case "spec":
 			spec = v.Value
 		default:
 			l.fail(file, v.Key.GetToken(), "unknown field %q; a document has apiVersion, kind, metadata and spec", k)
-			ok = false
-		}
-		if err != nil {
-			l.syntax(file, err)
 			ok = false
 		}
 	}
@@ -355,11 +350,29 @@ var decoders = map[string]func(l *loader, file string, m Meta, spec ast.Node){
 func kinds() []string { return slices.Sorted(maps.Keys(decoders)) }
 
 func read[T any](l *loader, file string, spec ast.Node, into map[string]*T, v *T, m Meta) {
-	if err := decode(spec, v); err != nil {
-		l.syntax(file, err)
-		return
+	if l.decode(file, spec, v) {
+		into[m.Name] = v
 	}
-	into[m.Name] = v
+}
+
+// decode reads a node into v and reports every field that cannot be read; the library stops at the first.
+func (l *loader) decode(file string, n ast.Node, v any) bool {
+	err := decode(n, v)
+	if err == nil {
+		return true
+	}
+	before := len(l.problems)
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 1 {
+		for _, f := range m.Values {
+			if ferr := decode(ast.Mapping(m.Start, m.IsFlowStyle, f), v); ferr != nil {
+				l.syntax(file, ferr)
+			}
+		}
+	}
+	if len(l.problems) == before {
+		l.syntax(file, err)
+	}
+	return false
 }
 
 func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -68,18 +68,54 @@ func (e *admission) add(ctx context.Context, a Alert) (Alert, error) {
 	return a, e.tx.Append(ctx, f)
 }
 
+// again saves an alert that its source repeated. When it is worse than before that is told as firing again, so that a ticket
+// can become a page and a page be raised. One that was muted may be muted no more, as its labels changed; one that people
+// were told of is not muted by becoming worse.
+func (e *admission) again(ctx context.Context, was, a Alert, cat *catalog.Catalog, silences []Silence, sources []Alert) (Alert, error) {
+	if !a.Severity.Worse(was.Severity) {
+		return a, e.tx.SaveAlert(ctx, a)
+	}
+	a.Inhibits = inhibits(a, cat)
+	if len(was.Muted) > 0 {
+		if a.Muted = mutedBy(a, silences, sources, cat, e.now); len(a.Muted) > 0 {
+			return a, e.tx.SaveAlert(ctx, a)
+		}
+		return e.add(ctx, a)
+	}
+	g := e.touched[a.Group]
+	if g == nil {
+		stored, err := e.tx.Group(ctx, a.Group)
+		if err != nil {
+			return a, err
+		}
+		g = e.known(stored)
+	}
+	if a.Severity.Worse(g.Severity) {
+		g.Severity = a.Severity
+	}
+	g.QuietAt, a.Told = time.Time{}, true
+	if err := e.tx.SaveAlert(ctx, a); err != nil {
+		return a, err
+	}
+	f := event.New(KindFired, e.now, event.System, string(a.ID), fmt.Sprintf("%s is %s instead of %s, says its source: %s", a.Headline(), a.Severity, was.Severity, a.Reason),
+		Fired{Alert: a, GroupReason: "it is already part of it"})
+	f.Service, f.Group = a.Service, string(a.Group)
+	return a, e.tx.Append(ctx, f)
+}
+
 // mostKeys bounds how many group keys a group remembers; the store finds the others by its alerts.
 const mostKeys = 100
 
 // take adds an alert to the group and reports whether that is worth a fact of its own.
 func (g *Group) take(a Alert, first bool) bool {
 	known := a.Service == "" || slices.Contains(g.Services, a.Service)
-	told := first || !known || a.Severity.Worse(g.Severity) || !g.QuietAt.IsZero()
+	quiet := !g.QuietAt.IsZero()
+	told := first || quiet || !known || a.Severity.Worse(g.Severity)
 	if !known {
 		g.Services = append(g.Services, a.Service)
 	}
-	if a.Severity.Worse(g.Severity) {
-		g.Severity = a.Severity
+	if quiet || a.Severity.Worse(g.Severity) {
+		g.Severity = a.Severity // how bad it was before it was calm says nothing: after a ticket, one that pages is worse
 	}
 	if a.GroupKey != "" && !slices.Contains(g.Keys, a.GroupKey) && len(g.Keys) < mostKeys {
 		g.Keys = append(g.Keys, a.GroupKey)
@@ -195,11 +231,19 @@ func (g *Group) tell(ctx context.Context, tx Tx, now time.Time) error {
 	if g.Untold == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d more alerts joined: %s", g.Untold, list(g.Examples, g.Untold))
+	text := fmt.Sprintf("%s joined: %s", more(g.Untold), list(g.Examples, g.Untold))
 	f := event.New(KindJoined, now, event.System, string(g.ID), text, Joined{Group: g.ID, Alerts: g.Untold, Examples: g.Examples})
 	f.Group = string(g.ID)
 	g.Untold, g.Examples, g.ToldAt = 0, nil, now
 	return tx.Append(ctx, f)
+}
+
+// more counts alerts that have no fact of their own.
+func more(n int) string {
+	if n == 1 {
+		return "1 more alert"
+	}
+	return fmt.Sprintf("%d more alerts", n)
 }
 
 func list(examples []string, n int) string {
@@ -245,7 +289,7 @@ func (s *Service) end(ctx context.Context, tx Tx, as []Alert, reason func(Alert)
 	}
 	for _, gid := range order {
 		if n := counted[gid]; n > 0 {
-			e := event.New(KindJoined, now, event.System, string(gid), fmt.Sprintf("%d more alerts resolved", n), Joined{Group: gid, Resolved: n})
+			e := event.New(KindJoined, now, event.System, string(gid), more(n)+" resolved", Joined{Group: gid, Resolved: n})
 			e.Group = string(gid)
 			if err := tx.Append(ctx, e); err != nil {
 				return err
@@ -317,7 +361,7 @@ func (s *Service) receive(ctx context.Context, tx Tx, cat *catalog.Catalog, sile
 		}
 		switch did {
 		case DidRepeat:
-			if err := tx.SaveAlert(ctx, next); err != nil {
+			if next, err = e.again(ctx, *known, next, cat, silences, sources); err != nil {
 				return err
 			}
 			firing[key] = &next

@@ -52,6 +52,7 @@ type Alert struct {
 	GroupKey    string            `json:"group_key,omitempty"`    // alerts with the same one are one incident
 	GroupReason string            `json:"group_reason,omitempty"` // why it belongs to its group
 	Severity    Severity          `json:"severity"`
+	Said        string            `json:"severity_said,omitempty"` // how bad it is in the words of its source
 	State       State             `json:"state"`
 	Reading     slo.Reading       `json:"reading,omitzero"`
 	Reason      string            `json:"reason"`

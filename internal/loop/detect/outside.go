@@ -63,7 +63,8 @@ func shape(in Incoming, c *catalog.Catalog, now time.Time) Alert {
 	a.Rule, a.Policy = rule.Name, rule.EscalationPolicy
 	a.Service = serviceOf(rule, in.Labels, c)
 	a.EndsAt, a.AutoResolve = endOf(in, a.Service, c, now)
-	a.Severity = severityFor(rule, in)
+	a.Said = saidOf(rule, in)
+	a.Severity = severityFor(rule, a.Said)
 	a.Title = cmp.Or(a.Title, in.Annotations["summary"], in.Labels["alertname"], in.Annotations["description"], "an alert without a name")
 	a.Title = firstLine(a.Title, 200)
 	a.Reason = cmp.Or(in.Annotations["description"], in.Annotations["message"], a.Title)
@@ -102,11 +103,15 @@ func serviceOf(r *catalog.AlertRule, l map[string]string, c *catalog.Catalog) st
 	return l["service"]
 }
 
-func severityFor(r *catalog.AlertRule, in Incoming) Severity {
+// saidOf returns how bad the source says that it is, in its own words; empty when it does not say.
+func saidOf(r *catalog.AlertRule, in Incoming) string {
+	return cmp.Or(in.Labels[cmp.Or(r.SeverityLabel, "severity")], in.Severity)
+}
+
+func severityFor(r *catalog.AlertRule, said string) Severity {
 	if r.Severity != "" {
 		return Severity(r.Severity)
 	}
-	said := cmp.Or(in.Labels[cmp.Or(r.SeverityLabel, "severity")], in.Severity)
 	if s, ok := r.Severities[said]; ok {
 		return Severity(s)
 	}
@@ -174,7 +179,27 @@ func take(in Incoming, known *Alert, c *catalog.Catalog, now time.Time) (next Al
 	next.EndsAt, next.AutoResolve = endOf(in, known.Service, c, now)
 	next.Annotations, next.URL = in.Annotations, cmp.Or(in.URL, known.URL)
 	next.Count++
-	return next, DidRepeat, ""
+	return next.worsen(in, c, now), DidRepeat, ""
+}
+
+// worsen returns a firing alert as its source says it again when that is worse: a warning of the same key may have become
+// critical. It never becomes better while it fires, and who does not say how bad it is does not say that it is worse.
+func (a Alert) worsen(in Incoming, c *catalog.Catalog, now time.Time) Alert {
+	if (in.Severity == "" || in.Severity == a.Said) && maps.Equal(in.Labels, a.Labels) {
+		return a // as nearly all are
+	}
+	again := shape(in, c, now)
+	if !again.Severity.Worse(a.Severity) || (again.Said == "" && again.Rule == a.Rule) {
+		return a
+	}
+	a.Severity, a.Said, a.Rule, a.Policy = again.Severity, again.Said, again.Rule, again.Policy
+	a.Title, a.Reason = again.Title, again.Reason
+	a.Labels = maps.Clone(a.Labels) // what people added stays
+	if a.Labels == nil {
+		a.Labels = map[string]string{}
+	}
+	maps.Copy(a.Labels, in.Labels)
+	return a
 }
 
 // inhibitor returns the alert because of which another one is muted, if any. Nothing inhibits itself.

@@ -47,6 +47,80 @@ func (w *world) kinds(kind string) (out []event.Event) {
 	return es
 }
 
+// A monitor that warned and is critical now has the same key: whoever was not told of the ticket is told of the page.
+func TestOutsideAlertThatBecomesWorseIsTold(t *testing.T) {
+	w := newWorld(t)
+	say := func(key, severity string) detect.Incoming {
+		a := in(key)
+		a.Severity = severity
+		return a
+	}
+	told := func() (out []string) {
+		for _, e := range w.kinds(detect.KindFired) {
+			f, err := event.Decode[detect.Fired](e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, fmt.Sprint(f.Alert.Key, " ", f.Alert.Severity))
+		}
+		return out
+	}
+	w.receive(say("queue", "info"))
+	w.receive(say("queue", "warning"), say("queue", "critical"))
+	w.receive(say("queue", "critical"), say("queue", "info"), say("queue", ""))
+	if got := fmt.Sprint(told()); got != "[queue SEV4 queue SEV3 queue SEV1]" {
+		t.Errorf("told of %s", got)
+	}
+	as := w.alerts(true)
+	if len(as) != 1 || as[0].Severity != detect.SEV1 || as[0].Said != "critical" || as[0].Count != 5 {
+		t.Errorf("one alert, as bad as it was: %+v", as)
+	}
+	w.receive(say("disk", "info"))
+	w.receive(say("disk", "")) // who says nothing does not say that it is worse
+	if got := len(told()); got != 3 {
+		t.Errorf("told of %v", told())
+	}
+	// One that a silence for warnings mutes is muted no more when it is critical.
+	if _, err := w.s.Silence(t.Context(), detect.Silence{Match: []string{`severity="warning"`}, StartsAt: w.now, EndsAt: w.now.Add(time.Hour), CreatedBy: "ada", Comment: "known"}, "ada", w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.receive(in("muted", "severity", "warning", "service", "quiet"))
+	if got := len(told()); got != 3 {
+		t.Errorf("a silenced alert is told: %v", told())
+	}
+	w.receive(in("muted", "severity", "critical", "service", "quiet"))
+	if got := told(); len(got) != 4 || got[3] != "muted SEV1" {
+		t.Errorf("told of %v", got)
+	}
+}
+
+// A group that was bad and calm again may be woken by a ticket; what comes after it and needs a person is told all the same.
+func TestTicketThatWakesAGroupHidesNoPage(t *testing.T) {
+	w := newWorld(t)
+	say := func(key, severity string) detect.Incoming {
+		a := in(key)
+		a.Severity = severity
+		return a
+	}
+	over := say("disk", "critical")
+	over.EndsAt = w.now
+	w.receive(say("disk", "critical"))
+	w.receive(over)
+	w.receive(say("queue", "info"))
+	w.receive(say("pool", "critical"))
+	var got []string
+	for _, e := range w.kinds(detect.KindFired) {
+		f, err := event.Decode[detect.Fired](e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, f.Alert.Key)
+	}
+	if fmt.Sprint(got) != "[disk queue pool]" {
+		t.Errorf("told of %v", got)
+	}
+}
+
 func TestOutsideAlertFiresRepeatsAndResolves(t *testing.T) {
 	w := newWorld(t)
 	a := in("a")

@@ -125,7 +125,10 @@ func firesBecause(a detect.Alert) string {
 		return "objective " + a.SLO + ": " + a.Reason
 	}
 	said := fmt.Sprintf("%s reported it through %s: %s", a.Source, a.Integration, a.Title)
-	if a.Count > 0 {
+	switch {
+	case a.Count == 1:
+		said += fmt.Sprintf("; repeated once, at %s", a.UpdatedAt.UTC().Format("15:04:05 UTC"))
+	case a.Count > 1:
 		said += fmt.Sprintf("; repeated %d times, the last at %s", a.Count, a.UpdatedAt.UTC().Format("15:04:05 UTC"))
 	}
 	return said
@@ -139,6 +142,8 @@ func severityBecause(a detect.Alert, c *catalog.Catalog) string {
 		return fmt.Sprintf("%s: rule %s of the catalog", a.Severity, a.Rule)
 	case a.Labels["severity"] != "":
 		return fmt.Sprintf("%s: its label severity is %q, and no rule of the catalog selects it", a.Severity, a.Labels["severity"])
+	case a.Said != "":
+		return fmt.Sprintf("%s: its source says %q, and no rule of the catalog selects it", a.Severity, a.Said)
 	}
 	return fmt.Sprintf("%s: nobody said how bad it is, and no rule of the catalog selects it", a.Severity)
 }

@@ -54,6 +54,8 @@ func TestWhySaysWhoWasToldOrWhyNobodyWas(t *testing.T) {
 		}), open, told, "", "Told: mira", "objective checkout-answers: budget burns|the fast rule for a service of tier standard"},
 		{"by a rule", alert(func(a *detect.Alert) { a.Rule = "db" }), open, told, "", "Told", "SEV2: rule db"},
 		{"by its label", alert(func(a *detect.Alert) { a.Labels = map[string]string{"severity": "high"} }), open, told, "", "Told", `its label severity is "high"`},
+		{"by its source", alert(func(a *detect.Alert) { a.Said = "critical" }), open, told, "", "Told", `SEV2: its source says "critical"`},
+		{"repeated once", alert(func(a *detect.Alert) { a.Count = 1 }), open, told, "", "Told", "repeated once, at "},
 		{"it is over", alert(func(a *detect.Alert) { a.State, a.Resolution = detect.Resolved, "repaired" }), state(Resolved, "no alert fires"), told, "", "Told", "it is over: repaired"},
 		{"she was", fires, open, told, "mira", "mira was told by email at 03:00:00 UTC: sent; by sms at 03:00:00 UTC: delivered.", ""},
 		{"he could not be", fires, open, told, "jon", "jon was told by sms at 03:00:00 UTC: failed (no such number).", ""},

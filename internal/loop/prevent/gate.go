@@ -26,6 +26,9 @@ const (
 	Reliability Change = "reliability"
 )
 
+// Changes are all kinds of changes.
+var Changes = []Change{Feature, Rollback, Security, Reliability}
+
 // Decision is the gate's answer.
 type Decision string
 
@@ -177,7 +180,7 @@ func (s *Service) Gate(ctx context.Context, service string, change Change, sha s
 	if change == "" {
 		change = Feature
 	}
-	if !slices.Contains([]Change{Feature, Rollback, Security, Reliability}, change) {
+	if !slices.Contains(Changes, change) {
 		return v, errs.New(errs.Invalid, "change is %q; it must be feature, rollback, security or reliability", change)
 	}
 	c := s.Catalog()

@@ -134,6 +134,9 @@ func (s *Service) Start(ctx context.Context, incident respond.ID, runbook string
 		if err != nil {
 			return err
 		}
+		if !i.Open() && !dry {
+			return errs.New(errs.Conflict, "%s is %s: what a run changes now would not be in its postmortem; a dry run is possible", i.ID, i.Status)
+		}
 		if i.Cause != nil && i.Cause.Kind == "data_corruption" && !dry {
 			return errs.New(errs.Denied, "the cause is data corruption: automation must not touch it; a dry run is possible")
 		}

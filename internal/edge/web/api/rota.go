@@ -120,6 +120,9 @@ func (r *routes) rota() {
 		NameIn
 		Limit int `query:"limit" default:"10" minimum:"1" maximum:"100" doc:"of each schedule"`
 	}) ([]rota.Stint, error) {
+		if r.Catalog().People[in.Name] == nil {
+			return nil, errs.New(errs.NotFound, "there is no person %q in the catalog", in.Name)
+		}
 		ss, err := r.Page.Stints(ctx, in.Name, r.Now(), in.Limit, maxLook)
 		return orEmpty(ss), err
 	})

@@ -141,7 +141,7 @@ func (s *server) createToken(r *http.Request) (view, error) {
 	if err := r.ParseForm(); err != nil {
 		return view{}, errs.Wrap(err, errs.Invalid, "the form cannot be read")
 	}
-	name, scope := strings.TrimSpace(r.PostForm.Get("name")), r.PostForm.Get("scope")
+	name, scope := strings.TrimSpace(r.PostForm.Get("name")), strings.Join(r.PostForm["scope"], " ")
 	if name == "" || len(name) > 100 {
 		return s.tokensView(r, "", "a token needs a name that says who uses it, of at most 100 characters")
 	}
@@ -162,16 +162,25 @@ func (s *server) doDropToken(r *http.Request) (string, error) {
 	return "/settings/tokens", s.Auth.DropToken(r.Context(), actorOf(r), r.PathValue("id"))
 }
 
+// scopeWords says what a token with space-separated scopes may do.
 func scopeWords(scope string) string {
+	var out []string
+	for sc := range strings.FieldsSeq(scope) {
+		out = append(out, oneScope(sc))
+	}
+	return strings.Join(out, "; ")
+}
+
+func oneScope(scope string) string {
 	switch scope {
 	case "read":
 		return "see everything"
 	case "intake":
-		return "send telemetry and deploys"
+		return "send telemetry and alerts"
 	case "gate":
-		return "ask whether a release may go out"
+		return "look, ask whether a release may go out, report deploys"
 	case "respond":
-		return "acknowledge, note, approve, run"
+		return "look, acknowledge, note, approve, run"
 	}
 	return "everything"
 }
