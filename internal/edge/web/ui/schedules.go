@@ -247,6 +247,35 @@ func spanWords(ctx context.Context, from, to time.Time) string {
 	return shift(ctx, from) + " to " + shift(ctx, to)
 }
 
+// spanThere says the same in the zone of a schedule; empty when clocks there show what the reader's do.
+func spanThere(ctx context.Context, from, to time.Time, zone string) string {
+	loc, err := time.LoadLocation(zone)
+	if err != nil || zone == "" {
+		return ""
+	}
+	same := true
+	for _, t := range []time.Time{from, to} {
+		_, here := t.In(shellOf(ctx).Zone).Zone()
+		_, there := t.In(loc).Zone()
+		same = same && (t.IsZero() || here == there)
+	}
+	if same {
+		return ""
+	}
+	there := *shellOf(ctx)
+	there.Zone = loc
+	return spanWords(context.WithValue(ctx, shellKey{}, &there), from, to) + " in " + zone
+}
+
+// rosterNote names the zone of a schedule, and the reader's where clocks differ.
+func rosterNote(ctx context.Context, ro rosterShown) string {
+	sh := shellOf(ctx)
+	if spanThere(ctx, sh.Now, time.Time{}, ro.Zone) == "" {
+		return ro.Zone
+	}
+	return ro.Zone + "; times are shown in " + sh.Zone.String()
+}
+
 // gapWords says when nobody is on call.
 func gapWords(ctx context.Context, gs []rota.Span) string {
 	text := "Nobody is on call from " + shift(ctx, gs[0].From) + " to " + shift(ctx, gs[0].To)

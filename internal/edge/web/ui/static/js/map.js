@@ -62,7 +62,7 @@ function draw(box, data) {
     svg.append(link);
   }
   box.replaceChildren(svg);
-  const chosen = svg.querySelector(".node.focus, .node.cause");
+  const chosen = svg.querySelector(".node.focus") ?? svg.querySelector(".node.cause") ?? svg.querySelector(".node.burn");
   if (chosen) {
     const a = chosen.getBoundingClientRect();
     const b = box.getBoundingClientRect();
@@ -81,10 +81,7 @@ async function refresh(box) {
   const again = box.dataset.key !== undefined;
   const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   box.dataset.key = key;
-  if (data.nodes.length === 0) {
-    box.textContent = "No calls have been seen in the last 15 minutes.";
-    return;
-  }
+  box.hidden = data.nodes.length === 0;
   draw(box, data);
   if (again) {
     box.scrollLeft = scrollLeft;
