@@ -247,24 +247,30 @@ func spanWords(ctx context.Context, from, to time.Time) string {
 	return shift(ctx, from) + " to " + shift(ctx, to)
 }
 
-// spanThere says the same in the zone of a schedule; empty when clocks there show what the reader's do.
+// spanThere says the same by the clocks of a schedule's zone, with the day only where it is another one there; empty when
+// they show what the reader's do.
 func spanThere(ctx context.Context, from, to time.Time, zone string) string {
 	loc, err := time.LoadLocation(zone)
 	if err != nil || zone == "" {
 		return ""
 	}
-	same := true
+	differs, parts := false, []string{}
 	for _, t := range []time.Time{from, to} {
-		_, here := t.In(shellOf(ctx).Zone).Zone()
-		_, there := t.In(loc).Zone()
-		same = same && (t.IsZero() || here == there)
+		if t.IsZero() {
+			continue
+		}
+		here, there := t.In(shellOf(ctx).Zone), t.In(loc)
+		differs = differs || here.Format("2 15:04") != there.Format("2 15:04")
+		layout := "15:04"
+		if here.Day() != there.Day() {
+			layout = "Mon 2 Jan 15:04"
+		}
+		parts = append(parts, there.Format(layout))
 	}
-	if same {
+	if !differs {
 		return ""
 	}
-	there := *shellOf(ctx)
-	there.Zone = loc
-	return spanWords(context.WithValue(ctx, shellKey{}, &there), from, to) + " in " + zone
+	return strings.Join(parts, " to ") + " in " + zone
 }
 
 // rosterNote names the zone of a schedule, and the reader's where clocks differ.

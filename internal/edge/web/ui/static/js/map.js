@@ -38,7 +38,7 @@ function draw(box, data) {
   const tall = box.dataset.map === "blast" && box.clientWidth < 560;
   const g = place(data, tall);
   const { width, height } = g.graph();
-  const scale = Math.max(Math.min(box.clientWidth / width, 1), box.dataset.map === "blast" ? 0.55 : 0.5);
+  const scale = Math.max(Math.min(box.clientWidth / width, 1), box.dataset.map === "blast" ? 0.55 : box.clientWidth < 560 ? 0.8 : 0.5);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width: Math.round(width * scale), height: Math.round(height * scale), class: "map-svg", role: "group", "aria-label": "Services and their calls" });
   const arrow = (id, name) => make("marker", { id, viewBox: "0 0 6 6", refX: 6, refY: 3, markerWidth: 6, markerHeight: 6, orient: "auto", class: name }, make("path", { d: "M0,0L6,3L0,6z" }));
   svg.append(make("defs", {}, arrow(box.id + "-arrow", "arrow"), arrow(box.id + "-arrow-burn", "arrow burn")));
