@@ -106,7 +106,7 @@ func (b *browser) see(t *testing.T, ways []look, path, name string) {
 	for _, l := range ways {
 		b.take(l)
 		b.open(path)
-		b.wait("charts and maps of "+path, `[...document.querySelectorAll("[data-chart], [data-map]")].every((e) => e.firstElementChild)`)
+		b.wait("charts and maps of "+path, `[...document.querySelectorAll("[data-chart], [data-map]")].every((e) => e.hidden || e.firstElementChild)`)
 		where := name + " " + l.name
 		b.quiet(where)
 		b.fits(where)

@@ -141,7 +141,10 @@ func burns(firing map[string]detect.Alert, st detect.Status) bool {
 // spentAt returns when the budget is gone at the pace of the short window of the fastest rule that burns, in words. As soon
 // as the shortest window is within the objective it has stopped burning, whatever longer ones still hold.
 func spentAt(st detect.Status) string {
-	if st.Budget.Remaining <= 0 {
+	switch {
+	case st.First.IsZero():
+		return "nothing is counted yet"
+	case st.Budget.Remaining <= 0:
 		return "spent"
 	}
 	if now := st.Readings[0]; now.Recent.Total > 0 && now.BurnNow <= 1 {

@@ -82,6 +82,7 @@ async function refresh(box) {
   const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   box.dataset.key = key;
   box.hidden = data.nodes.length === 0;
+  if (box.hidden) return;
   draw(box, data);
   if (again) {
     box.scrollLeft = scrollLeft;
