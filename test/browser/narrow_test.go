@@ -45,7 +45,7 @@ func TestMapOpensOnWhatBurns(t *testing.T) {
 	for _, l := range []look{looks[0], looks[2]} {
 		b.take(l)
 		b.open("/map")
-		b.wait("the cause", `document.querySelector("#map .node.cause")`)
+		b.wait("the cause", `document.querySelector("#map .node.cause") !== null`)
 		if !eval[bool](b, `(() => {
 			const box = document.querySelector("#map").getBoundingClientRect();
 			const node = document.querySelector("#map .node.cause").getBoundingClientRect();
