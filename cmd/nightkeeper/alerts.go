@@ -71,7 +71,7 @@ func newWhy(c *client) *cobra.Command {
 			for _, r := range w.Reasons {
 				at := ""
 				if !r.At.IsZero() {
-					at = r.At.Local().Format(time.TimeOnly)
+					at = r.At.Local().Format(time.DateTime)
 				}
 				fmt.Fprintf(t, "%s\t%s\t%s\n", at, r.About, r.Text)
 			}

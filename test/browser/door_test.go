@@ -139,8 +139,7 @@ func TestViewerLooksAndDoesNotAct(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || strings.Contains(body, "<textarea") || strings.Contains(body, "Approve") || strings.Contains(body, "I have it") {
 		t.Errorf("got %d, or the page of a viewer has something to press", resp.StatusCode)
 	}
-	ps, err := w.page.Live(w.ctx)
-	w.must(err)
+	ps := w.paged()
 	for _, path := range []string{"/incidents/" + string(id) + "/note", "/incidents/" + string(id) + "/resolve", "/pages/" + string(ps[0].ID) + "/ack", "/settings/tokens/1/drop"} {
 		if resp, _ := v.send("POST", path, url.Values{"text": {"x"}, "reason": {"x"}}); resp.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: got %d, want 403", path, resp.StatusCode)
@@ -159,8 +158,7 @@ func TestAckLinkWorksWithoutSigningIn(t *testing.T) {
 	w.calm()
 	w.burn()
 	v := visit(t, w)
-	ps, err := w.page.Live(w.ctx)
-	w.must(err)
+	ps := w.paged()
 	path := "/ack/" + w.page.AckToken(ps[0].ID, "tomas", time.Now().Add(time.Hour))
 	for range 2 {
 		if resp, body := v.get(path); resp.StatusCode != http.StatusOK || !strings.Contains(body, "I have it") {

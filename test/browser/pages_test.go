@@ -1,9 +1,13 @@
 package browser
 
 import (
+	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"nightkeeper/internal/loop/page"
 )
 
 // Every page is quiet, accessible and fits a phone, in both themes, with and without trouble.
@@ -54,6 +58,13 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 		{"/experiments/slow-preferences", "experiment"},
 		{"/postmortems", "postmortems"},
 		{"/postmortems/pm-INC-1", "postmortem"},
+		{"/tickets", "tickets"},
+		{"/handoffs", "handoffs-none"},
+		{"/integrations", "integrations"},
+		{"/heartbeats", "heartbeats"},
+		{"/silences", "silences"},
+		{"/shadow", "shadow"},
+		{"/people/amira", "person"},
 		{"/accounts", "accounts"},
 		{"/settings/tokens", "tokens"},
 	} {
@@ -61,6 +72,32 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 	}
 	token := w.page.AckToken(pages[0].ID, "amira", time.Now().Add(time.Hour))
 	b.see(t, looks[2:], "/ack/"+token, "ack")
+	b.see(t, looks[2:], w.confirmation("amira"), "confirm")
+}
+
+// mailbox keeps what was sent by email.
+type mailbox struct{ sent []page.Message }
+
+func (m *mailbox) Name() string { return "email" }
+
+func (m *mailbox) Send(_ context.Context, msg page.Message) (string, error) {
+	m.sent = append(m.sent, msg)
+	return "accepted", nil
+}
+
+// confirmation sends a test message to somebody and returns the path of the link in it.
+func (w *world) confirmation(person string) string {
+	w.t.Helper()
+	box := &mailbox{}
+	c := w.page.Config
+	c.Channels = []page.Channel{box}
+	_, err := page.New(c).Check(w.ctx, "tomas", person)
+	w.must(err)
+	if len(box.sent) != 1 {
+		w.t.Fatalf("%d messages were sent to %s", len(box.sent), person)
+	}
+	text := box.sent[0].Text
+	return text[strings.Index(text, "/confirm/"):]
 }
 
 // see looks at one page in some ways.
@@ -69,7 +106,7 @@ func (b *browser) see(t *testing.T, ways []look, path, name string) {
 	for _, l := range ways {
 		b.take(l)
 		b.open(path)
-		b.wait("charts and maps of "+path, `[...document.querySelectorAll("[data-chart], [data-map]")].every((e) => e.firstElementChild)`)
+		b.wait("charts and maps of "+path, `[...document.querySelectorAll("[data-chart], [data-map]")].every((e) => e.hidden || e.firstElementChild)`)
 		where := name + " " + l.name
 		b.quiet(where)
 		b.fits(where)

@@ -15,7 +15,7 @@ import (
 	"nightkeeper/internal/loop/page/rota"
 )
 
-// Why says what decided who was told of an alert, from top to bottom.
+// Why says what decided who was told of an alert, in the order of time.
 type Why struct {
 	Alert         detect.Alert   `json:"alert"`
 	Verdict       string         `json:"verdict"` // one sentence: who was told, or why nobody was
@@ -111,6 +111,7 @@ func explain(a detect.Alert, p *Page, ns []Notification, facts []event.Event, c 
 	if a.State == detect.Resolved {
 		add(a.ResolvedAt, "fires", "it is over: %s", a.Resolution)
 	}
+	w.Reasons = inOrder(w.Reasons)
 	told := tellers(ns, Sent, Delivered)
 	w.Told = len(told) > 0
 	w.Verdict = verdict(a, p, told, strings.Join(tellers(ns, Shadow), ", "))
@@ -118,6 +119,28 @@ func explain(a detect.Alert, p *Page, ns []Notification, facts []event.Event, c 
 		w.Verdict = aboutPerson(a, p, ns, c, person, w.Verdict)
 	}
 	return w
+}
+
+// inOrder sorts reasons by time: the page of a group may have opened before the alert fired, and end after it. A reason
+// without a time stays behind the one that it follows.
+func inOrder(rs []Reason) []Reason {
+	type placed struct {
+		at time.Time
+		Reason
+	}
+	all := make([]placed, len(rs))
+	var at time.Time
+	for i, r := range rs {
+		if !r.At.IsZero() {
+			at = r.At
+		}
+		all[i] = placed{at, r}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return a.at.Compare(b.at) })
+	for i := range all {
+		rs[i] = all[i].Reason
+	}
+	return rs
 }
 
 func firesBecause(a detect.Alert) string {

@@ -85,3 +85,27 @@ func TestWhySaysWhoWasToldOrWhyNobodyWas(t *testing.T) {
 		}
 	}
 }
+
+func TestWhyTellsInTheOrderOfTime(t *testing.T) {
+	at := func(m int) time.Time { return three.Add(time.Duration(m) * time.Minute) }
+	a := detect.Alert{ID: "al_2", Source: "webhook", Integration: "ci", Title: "Queue grows", Group: "grp_1", GroupReason: "it calls db", Severity: detect.SEV3, State: detect.Resolved, FiredAt: at(5), ResolvedAt: at(7), Resolution: "drained"}
+	facts := []event.Event{
+		{Kind: KindOpened, Subject: "pg_1", At: at(0), Text: "page opened"},
+		{Kind: KindAcked, Subject: "pg_1", At: at(6), Text: "acknowledged by mira"},
+		{Kind: KindResolved, Subject: "pg_1", At: at(9), Text: "no alert fires"},
+	}
+	w := explain(a, &Page{ID: "pg_1", State: Resolved}, nil, facts, rotaNow{&catalog.Catalog{}, nil, three}, "")
+	var got []string
+	for _, r := range w.Reasons {
+		got = append(got, r.Text)
+	}
+	want := []string{"page opened", "webhook reported it", "nobody said how bad", "group grp_1", "acknowledged by mira", "it is over", "no alert fires"}
+	if len(got) != len(want) {
+		t.Fatalf("got %q", got)
+	}
+	for k, text := range want {
+		if !strings.Contains(got[k], text) {
+			t.Errorf("reason %d is %q, want %q", k+1, got[k], text)
+		}
+	}
+}

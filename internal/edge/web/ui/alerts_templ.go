@@ -764,7 +764,7 @@ func alertBody(d alertData) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = block("why", "Why", "what decided who was told, from top to bottom").Render(templ.WithChildren(ctx, templ_7745c5c3_Var28), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = block("why", "Why", "what decided who was told, in the order of time").Render(templ.WithChildren(ctx, templ_7745c5c3_Var28), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

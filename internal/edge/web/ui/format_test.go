@@ -1,9 +1,13 @@
 package ui
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/detect/slo"
 	"nightkeeper/internal/loop/observe"
 )
 
@@ -110,4 +114,36 @@ func TestWaterfallNestsAndSurvivesBrokenTraces(t *testing.T) {
 	check(t, "deepest failure", d.First.Name, "deep")
 	check(t, "place", d.Rows[1].X, 10)
 	check(t, "nothing", len(waterfall("t", nil).Rows), 0)
+}
+
+// A budget that has stopped burning is not said to be gone soon, though longer windows still hold what was bad.
+func TestBudgetThatStoppedBurningIsNotSaidToRunOut(t *testing.T) {
+	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
+	o := &catalog.SLO{Service: "checkout-api", Target: 0.999, Window: 28 * 24 * time.Hour}
+	status := func(bad func(ago time.Duration) bool) detect.Status {
+		l := slo.NewLedger()
+		for ago := 2 * time.Hour; ago > 0; ago -= 10 * time.Second {
+			good := int64(100)
+			if bad(ago) {
+				good = 50
+			}
+			l.Add(now.Add(-ago), good, 100)
+		}
+		st := detect.Status{SLO: o, First: l.First(), Budget: slo.Spent(l, o.Window, o.Budget(), now)}
+		for _, r := range slo.Rules(o.Window) {
+			st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), slo.Absence{}, time.Time{}, now))
+		}
+		return st
+	}
+	burning := status(func(ago time.Duration) bool { return ago < 5*time.Minute })
+	over := status(func(ago time.Duration) bool { return ago < 10*time.Minute && ago > 2*time.Minute })
+	if got := spentAt(burning); !strings.HasPrefix(got, "gone in ") {
+		t.Errorf("while it burns: %q", got)
+	}
+	if got := spentAt(over); got != "not burning too fast" {
+		t.Errorf("after it stopped: %q", got)
+	}
+	if !fires(over.Readings[1]) {
+		t.Error("the slow rule does not read the burn that is over: the test tests nothing")
+	}
 }

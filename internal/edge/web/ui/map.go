@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -92,12 +93,30 @@ func (s *server) mapData(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := s.picture(now, recent, nil)
+	if err := s.markCauses(r.Context(), out.Nodes); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	if focus := r.URL.Query().Get("focus"); focus != "" {
 		topo := graph.NewTopology(s.Graph.Edges(now.Add(-mapWindow)))
 		out.Focus = focus
 		out.Related = append(topo.Dependents(focus), topo.Dependencies(focus)...)
 	}
 	s.json(w, r, out)
+}
+
+// markCauses marks what open incidents name as their cause: it is where the map is opened.
+func (s *server) markCauses(ctx context.Context, nodes []mapNode) error {
+	open, err := s.Respond.List(ctx, true, 100)
+	if err != nil {
+		return err
+	}
+	for _, i := range open {
+		for k := range nodes {
+			nodes[k].Cause = nodes[k].Cause || i.Cause != nil && i.Cause.Service == nodes[k].Name
+		}
+	}
+	return nil
 }
 
 // blastMost bounds the small graph of an incident: more than that is not small.

@@ -247,6 +247,41 @@ func spanWords(ctx context.Context, from, to time.Time) string {
 	return shift(ctx, from) + " to " + shift(ctx, to)
 }
 
+// spanThere says the same by the clocks of a schedule's zone, with the day only where it is another one there; empty when
+// they show what the reader's do.
+func spanThere(ctx context.Context, from, to time.Time, zone string) string {
+	loc, err := time.LoadLocation(zone)
+	if err != nil || zone == "" {
+		return ""
+	}
+	differs, parts := false, []string{}
+	for _, t := range []time.Time{from, to} {
+		if t.IsZero() {
+			continue
+		}
+		here, there := t.In(shellOf(ctx).Zone), t.In(loc)
+		differs = differs || here.Format("2 15:04") != there.Format("2 15:04")
+		layout := "15:04"
+		if here.Day() != there.Day() {
+			layout = "Mon 2 Jan 15:04"
+		}
+		parts = append(parts, there.Format(layout))
+	}
+	if !differs {
+		return ""
+	}
+	return strings.Join(parts, " to ") + " in " + zone
+}
+
+// rosterNote names the zone of a schedule, and the reader's where clocks differ.
+func rosterNote(ctx context.Context, ro rosterShown) string {
+	sh := shellOf(ctx)
+	if spanThere(ctx, sh.Now, time.Time{}, ro.Zone) == "" {
+		return ro.Zone
+	}
+	return ro.Zone + "; times are shown in " + sh.Zone.String()
+}
+
 // gapWords says when nobody is on call.
 func gapWords(ctx context.Context, gs []rota.Span) string {
 	text := "Nobody is on call from " + shift(ctx, gs[0].From) + " to " + shift(ctx, gs[0].To)

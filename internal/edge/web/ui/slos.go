@@ -131,10 +131,24 @@ func windowsOf(rd slo.Reading) []counted {
 	}
 }
 
-// spentAt returns when the budget is gone at the pace of the short window of the fastest rule that burns, in words.
+// burns reports whether an alert of the objective fires. What a rule reads is not enough: events of an alert that is over
+// stay in its long window for days.
+func burns(firing map[string]detect.Alert, st detect.Status) bool {
+	_, ok := firing[st.SLO.Name]
+	return ok
+}
+
+// spentAt returns when the budget is gone at the pace of the short window of the fastest rule that burns, in words. As soon
+// as the shortest window is within the objective it has stopped burning, whatever longer ones still hold.
 func spentAt(st detect.Status) string {
-	if st.Budget.Remaining <= 0 {
+	switch {
+	case st.First.IsZero():
+		return "nothing is counted yet"
+	case st.Budget.Remaining <= 0:
 		return "spent"
+	}
+	if now := st.Readings[0]; now.Recent.Total > 0 && now.BurnNow <= 1 {
+		return "not burning too fast"
 	}
 	for _, rd := range st.Readings {
 		if rd.Rule.Class == slo.Page && rd.BurnNow > 1 && rd.BurnShort > 1 {

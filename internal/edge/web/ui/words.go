@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -26,17 +27,18 @@ type option struct {
 
 // here reports whether a navigation item leads to the page at path or to what is below it.
 func here(path, item string) bool {
-	switch {
-	case item == "/":
+	under := func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }
+	switch item {
+	case "/":
 		return path == "/"
-	case item == "/oncall" && (strings.HasPrefix(path, "/pages/") || strings.HasPrefix(path, "/people/")):
-		return true
-	case item == "/alerts" && (strings.HasPrefix(path, "/silences") || strings.HasPrefix(path, "/integrations") || strings.HasPrefix(path, "/heartbeats")):
-		return true
-	case item == "/runbooks" && strings.HasPrefix(path, "/runs/"):
-		return true
+	case "/oncall":
+		return slices.ContainsFunc([]string{item, "/pages", "/people", "/policies", "/handoffs", "/shadow"}, under)
+	case "/alerts":
+		return slices.ContainsFunc([]string{item, "/silences", "/integrations", "/heartbeats"}, under)
+	case "/runbooks":
+		return under(item) || under("/runs")
 	}
-	return path == item || strings.HasPrefix(path, item+"/")
+	return under(item)
 }
 
 func canAct(ctx context.Context) bool { return shellOf(ctx).User.CanAct() }

@@ -5,6 +5,7 @@ import * as live from "./live.js";
 import * as keys from "./keys.js";
 import * as filter from "./filter.js";
 import * as push from "./push.js";
+import * as table from "./table.js";
 
 // The server writes times in the reader's zone; it learns the zone from this cookie.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -30,6 +31,7 @@ time.start();
 keys.start();
 filter.start();
 push.start();
+table.start();
 live.start();
 
 if (document.querySelector("[data-chart]")) {

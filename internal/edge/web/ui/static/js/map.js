@@ -38,7 +38,7 @@ function draw(box, data) {
   const tall = box.dataset.map === "blast" && box.clientWidth < 560;
   const g = place(data, tall);
   const { width, height } = g.graph();
-  const scale = Math.max(Math.min(box.clientWidth / width, 1), box.dataset.map === "blast" ? 0.55 : 0.5);
+  const scale = Math.max(Math.min(box.clientWidth / width, 1), box.dataset.map === "blast" ? 0.55 : box.clientWidth < 560 ? 0.8 : 0.5);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width: Math.round(width * scale), height: Math.round(height * scale), class: "map-svg", role: "group", "aria-label": "Services and their calls" });
   const arrow = (id, name) => make("marker", { id, viewBox: "0 0 6 6", refX: 6, refY: 3, markerWidth: 6, markerHeight: 6, orient: "auto", class: name }, make("path", { d: "M0,0L6,3L0,6z" }));
   svg.append(make("defs", {}, arrow(box.id + "-arrow", "arrow"), arrow(box.id + "-arrow-burn", "arrow burn")));
@@ -62,7 +62,7 @@ function draw(box, data) {
     svg.append(link);
   }
   box.replaceChildren(svg);
-  const chosen = svg.querySelector(".node.focus, .node.cause");
+  const chosen = svg.querySelector(".node.focus") ?? svg.querySelector(".node.cause") ?? svg.querySelector(".node.burn");
   if (chosen) {
     const a = chosen.getBoundingClientRect();
     const b = box.getBoundingClientRect();
@@ -81,10 +81,8 @@ async function refresh(box) {
   const again = box.dataset.key !== undefined;
   const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   box.dataset.key = key;
-  if (data.nodes.length === 0) {
-    box.textContent = "No calls have been seen in the last 15 minutes.";
-    return;
-  }
+  box.hidden = data.nodes.length === 0;
+  if (box.hidden) return;
   draw(box, data);
   if (again) {
     box.scrollLeft = scrollLeft;
