@@ -59,6 +59,7 @@ type App struct {
 	channels []page.Channel
 	clock    *store.Clock
 	apart    atomic.Int64 // by how much the clock of another server is ahead; a time.Duration
+	differs  atomic.Bool  // whether only some of the servers run as a shadow
 	swept    atomic.Bool  // whether faults of an earlier life are gone
 }
 
@@ -214,6 +215,7 @@ func (a *App) openStore(ctx context.Context) error {
 		return fmt.Errorf("name of this machine: %w", err)
 	}
 	a.clock = store.NewClock(db, host+":"+a.opts.DataDir)
+	a.clock.Shadow = a.opts.Shadow
 	if err := a.lookAtClock(ctx); err != nil {
 		return err
 	}

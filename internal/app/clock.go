@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// someShadows is what people are told when only some of the servers of a database run with --shadow.
+const someShadows = "some servers of this database run with --shadow and some do not: who pages is chance; start all of them with the flag, or none"
+
 // tooFarApart is from when on the clocks of two servers disagree so much that people should know.
 const tooFarApart = 30 * time.Second
 
@@ -19,6 +22,9 @@ func (a *App) lookAtClock(ctx context.Context) error {
 		a.opts.Log.Warn("the clock was set back; timers were moved with it", "by", moved)
 	}
 	a.apart.Store(int64(apart))
+	if now := a.clock.Differs; a.differs.Swap(now) != now && now {
+		a.opts.Log.Error(someShadows)
+	}
 	return nil
 }
 

@@ -112,6 +112,9 @@ func (a *App) status(ctx context.Context) api.Status {
 		line("clock", ok, text)
 	}
 	s.Watchdog = a.phases.watchdog.Health()
+	if a.differs.Load() {
+		line("shadow", false, someShadows)
+	}
 	line("watchdog", s.Watchdog.LostAt.IsZero(), watchdogText(s.Watchdog, a.opts.Watchdog))
 	h := a.host.Health()
 	line("telemetry engine", h.Ready, engineText(h))

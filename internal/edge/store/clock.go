@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -11,8 +12,13 @@ import (
 // Clock notes a server's time beside the jobs, so that they do not wait for hours when the clock is set back, while the
 // server runs or while it is away.
 //
+// It notes beside that whether the server runs as a shadow, because those of a database must all do so, or none.
+//
 // When other servers work on the database nothing is moved: jobs are due by their clocks, and they go on.
 type Clock struct {
+	Shadow  bool // whether this server runs as a shadow
+	Differs bool // whether another server that works runs as a shadow and this one does not, or the other way round; see Look
+
 	db     *DB
 	name   string
 	looks  int
@@ -20,12 +26,18 @@ type Clock struct {
 	alive  map[string]int       // the look in which that changed last
 }
 
-const clockMark = "clock "
+const (
+	clockMark  = "clock "
+	shadowMark = "shadow of " // before the name of a clock of a shadow
+)
 
 // NewClock returns the clock of a server; its name is the same over restarts, and no other server has it.
 func NewClock(db *DB, server string) *Clock {
 	return &Clock{db: db, name: clockMark + server, others: map[string]time.Time{}, alive: map[string]int{}}
 }
+
+// forgotten is when the mark of a server that is gone goes too: in containers each start has another name.
+const forgotten = 30 * 24 * time.Hour
 
 // alone is how many looks it takes to know that no other server notes its time any more.
 const alone = 4
@@ -33,12 +45,19 @@ const alone = 4
 // Look notes now. It returns by how much due work was moved, and by how much the clock of another server that works is ahead
 // or behind the most. It is called every few seconds.
 func (c *Clock) Look(ctx context.Context, now time.Time) (moved, apart time.Duration, err error) {
-	var marks map[string]time.Time
-	if err := c.db.View(ctx, func(t *Tx) (err error) { marks, err = t.Marks(ctx, clockMark); return err }); err != nil {
+	var marks, shadows map[string]time.Time
+	err = c.db.View(ctx, func(t *Tx) (err error) {
+		if marks, err = t.Marks(ctx, clockMark); err != nil {
+			return err
+		}
+		shadows, err = t.Marks(ctx, shadowMark)
+		return err
+	})
+	if err != nil {
 		return 0, 0, err
 	}
 	c.looks++
-	working := false
+	working, differs := false, false
 	for name, at := range marks {
 		if name == c.name {
 			continue
@@ -49,11 +68,13 @@ func (c *Clock) Look(ctx context.Context, now time.Time) (moved, apart time.Dura
 		c.others[name] = at
 		if n := c.alive[name]; n > 0 && c.looks-n < alone {
 			working = true
+			differs = differs || shadows[shadowMark+name].IsZero() == c.Shadow
 			if d := at.Sub(now); d.Abs() > apart.Abs() {
 				apart = d
 			}
 		}
 	}
+	c.Differs = differs
 	noted := marks[c.name]
 	for _, at := range c.others { // what servers that are gone left is due by their clocks
 		if at.After(noted) {
@@ -81,12 +102,32 @@ func (c *Clock) Look(ctx context.Context, now time.Time) (moved, apart time.Dura
 				}
 			}
 		}
+		for name, at := range marks {
+			if name != c.name && now.Sub(at) > forgotten {
+				delete(c.others, name)
+				if err := errors.Join(t.DropMark(ctx, name), t.DropMark(ctx, shadowMark+name)); err != nil {
+					return err
+				}
+			}
+		}
+		if c.Shadow != !shadows[shadowMark+c.name].IsZero() {
+			if err := c.noteShadow(ctx, t, now); err != nil {
+				return err
+			}
+		}
 		return t.SaveMark(ctx, c.name, now)
 	})
 	if err != nil {
 		return 0, apart, err
 	}
 	return back, apart, nil
+}
+
+func (c *Clock) noteShadow(ctx context.Context, t *Tx, now time.Time) error {
+	if c.Shadow {
+		return t.SaveMark(ctx, shadowMark+c.name, now)
+	}
+	return t.DropMark(ctx, shadowMark+c.name)
 }
 
 // Marks returns the times that were kept under names with a prefix.

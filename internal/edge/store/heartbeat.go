@@ -43,6 +43,11 @@ func (t *Tx) Mark(ctx context.Context, name string) (time.Time, error) {
 	return fromMicros(at), sqlError(err)
 }
 
+// DropMark forgets the time of a name; one that is not known is no error.
+func (t *Tx) DropMark(ctx context.Context, name string) error {
+	return t.exec(ctx, "delete from marks where name = $1", name)
+}
+
 // SaveMark keeps a time under a name.
 func (t *Tx) SaveMark(ctx context.Context, name string, at time.Time) error {
 	return t.exec(ctx, "insert into marks (name, at) values ($1, $2) on conflict (name) do update set at = excluded.at", name, micros(at))

@@ -9,6 +9,38 @@ import (
 )
 
 var clockTests = []exercise{
+	{"servers of which some run as a shadow and some do not see it, and those that are gone are forgotten", func(w world) {
+		shadow, pages := store.NewClock(w.db, "a"), store.NewClock(w.db, "b")
+		shadow.Shadow = true
+		now := t0
+		look := func(want bool, clocks ...*store.Clock) {
+			w.Helper()
+			for range 3 {
+				now = now.Add(5 * time.Second)
+				for _, c := range clocks {
+					_, _, err := c.Look(w.Context(), now)
+					w.must(err)
+				}
+			}
+			for _, c := range clocks {
+				if c.Differs != want {
+					w.Errorf("a server with Shadow %v says that others differ: %v, want %v", c.Shadow, c.Differs, want)
+				}
+			}
+		}
+		marks := func(prefix string) map[string]time.Time {
+			return read(w, func(ctx context.Context, tx *store.Tx) (map[string]time.Time, error) { return tx.Marks(ctx, prefix) })
+		}
+		look(true, shadow, pages)
+		shadow = store.NewClock(w.db, "a") // started again without the flag
+		look(false, shadow, pages)
+		same(w, "shadows", marks("shadow "), map[string]time.Time{})
+		now = now.Add(31 * 24 * time.Hour)
+		look(false, pages)
+		same(w, "clocks", marks("clock "), map[string]time.Time{"clock b": now})
+		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropMark(ctx, "clock b") })
+		same(w, "dropped", marks("clock "), map[string]time.Time{})
+	}},
 	{"a clock that is set back makes nothing wait longer, also while the server was away", func(w world) {
 		w.update(func(ctx context.Context, tx *store.Tx) error {
 			return tx.Enqueue(ctx, job.New("k", "soon", at(300), nil))
