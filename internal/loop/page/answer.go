@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/loop/detect"
 )
 
 // Answer records what came back about a notification by a channel and returns what to say to the person. The same answer
@@ -104,6 +105,9 @@ func (s *Service) answerPage(ctx context.Context, id ID, kind AnswerKind, by str
 func (s *Service) End(ctx context.Context, id ID, by string, now time.Time) (p Page, err error) {
 	err = s.Store.Update(ctx, func(tx Tx) error {
 		if p, err = tx.Page(ctx, id); err != nil || p.State == Resolved {
+			return err
+		}
+		if err := tx.Enqueue(ctx, detect.SettleJob(detect.Settle{Group: p.Group}, now)); err != nil {
 			return err
 		}
 		if err := s.resolve(ctx, tx, p.Group, by, "resolved by "+by, now); err != nil {

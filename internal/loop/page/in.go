@@ -141,6 +141,9 @@ func (s *Service) Timers() job.Timers[Tx] {
 			if err != nil {
 				return err
 			}
+			if err := tx.Enqueue(ctx, detect.SettleJob(detect.Settle{Group: r.Group}, now)); err != nil {
+				return err
+			}
 			return s.resolve(ctx, tx, r.Group, event.System, r.Reason, now)
 		},
 		jobCall: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
