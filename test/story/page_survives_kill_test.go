@@ -120,6 +120,7 @@ type siege struct {
 	received map[string]map[string]int // by person and notification: how often it came
 	accepted []string                  // names of alerts that were answered with 200
 	answers  map[int]int               // by status; 0: no answer
+	refusals map[string]bool           // what the answers said
 
 	seen    int64                          // the last fact that was read
 	groups  map[string]string              // by name of the alert
@@ -135,7 +136,7 @@ func newSiege(t *testing.T, servers int, dsn string) *siege {
 		t.Fatal(err)
 	}
 	s := &siege{t: t, bin: bin, dsn: dsn, catalog: t.TempDir(), client: http.Client{Timeout: 5 * time.Second}, between: 700 * time.Millisecond,
-		received: map[string]map[string]int{"mira": {}, "tomas": {}}, answers: map[int]int{}, groups: map[string]string{}, told: map[string][]page.Notification{}, steps: map[string][]time.Time{}}
+		received: map[string]map[string]int{"mira": {}, "tomas": {}}, answers: map[int]int{}, refusals: map[string]bool{}, groups: map[string]string{}, told: map[string][]page.Notification{}, steps: map[string][]time.Time{}}
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -210,6 +211,11 @@ func (s *siege) call(i int, method, path string, body []byte, into any) (int, er
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		s.mu.Lock()
+		s.refusals[string(b)] = true
+		s.mu.Unlock()
+	}
 	if err == nil && into != nil && resp.StatusCode == http.StatusOK {
 		err = json.Unmarshal(b, into)
 	}
