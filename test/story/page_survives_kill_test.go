@@ -375,6 +375,15 @@ func (s *siege) check(blows int) {
 	if len(s.accepted) < blows {
 		t.Errorf("only %d alerts were accepted under %d blows: that proves little", len(s.accepted), blows)
 	}
+	for i, dir := range s.dirs {
+		log, err := os.ReadFile(filepath.Join(dir, "server.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, after, found := strings.Cut(string(log), "panic"); found {
+			t.Errorf("server %d: panic%s", i, after[:min(len(after), 2000)])
+		}
+	}
 	s.punctuality()
 }
 
