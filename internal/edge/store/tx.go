@@ -169,6 +169,9 @@ func (db *DB) runBatch(batch []*update) (n news, err error) {
 		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx, again: again}}
 		if u.err = gone(t.run(ctx, u.fn)); u.err != nil {
 			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
+				if errs.Is(u.err, errs.Unavailable) {
+					err = u.err // a database in trouble has ended the transaction by itself, and this is why
+				}
 				return news{}, unavailable(err)
 			}
 		} else {
