@@ -75,7 +75,7 @@ func TestHandoffSurvivesKill(t *testing.T) {
 
 	// Hours are whole minutes. There has to be time for an incident before the end.
 	end := time.Now().UTC().Truncate(time.Minute).Add(time.Minute)
-	if time.Until(end) < 40*time.Second {
+	if time.Until(end) < 25*time.Second {
 		end = end.Add(time.Minute)
 	}
 	hour := func(d time.Duration) string { return end.Add(d).Format("15:04") }
