@@ -88,7 +88,8 @@ func (a *App) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, p := range append(a.loops(), a.servers()...) {
+	// Messages have links to the pages: what sends them starts when it is known where those are.
+	for _, p := range append(a.servers(), a.loops()...) {
 		if err := a.group.Start(ctx, p); err != nil {
 			return err
 		}

@@ -3,10 +3,20 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 )
 
 // Queued returns how many updates wait for the writer.
 func (db *DB) Queued() int { return len(db.queue) }
+
+// Limit bounds how large an SQLite database may become, as a full disk does; 0 is no bound.
+func Limit(ctx context.Context, db *DB, pages int) error {
+	if pages == 0 {
+		pages = math.MaxInt32
+	}
+	_, err := db.write.ExecContext(ctx, fmt.Sprintf("pragma max_page_count = %d", pages))
+	return err
+}
 
 // LastAlertsQuery is what LastAlerts asks.
 const LastAlertsQuery = lastAlerts

@@ -174,6 +174,16 @@ func isAway(err error) bool {
 	return false
 }
 
+// isFull reports whether there is no room for the database.
+func isFull(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "53100"
+	}
+	var sq *sqlite.Error
+	return errors.As(err, &sq) && sq.Code()&0xff == sqlite3.SQLITE_FULL
+}
+
 // isConflict reports whether a unique constraint refused a row.
 func isConflict(err error) bool {
 	var pg *pgconn.PgError

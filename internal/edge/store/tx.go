@@ -78,7 +78,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 // gone gives an error of a connection that broke in the middle the code that says so.
 func gone(err error) error {
 	if err != nil && errs.CodeOf(err) == errs.Internal && isAway(err) {
-		return errs.Wrap(err, errs.Unavailable, "the database cannot do it at the moment")
+		return away(err, "the database cannot do it at the moment")
 	}
 	return err
 }
@@ -87,7 +87,15 @@ func unavailable(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return errs.Wrap(err, errs.Unavailable, "the database does not answer")
+	return away(err, "the database does not answer")
+}
+
+// away says what is wrong with the database, as far as it is known.
+func away(err error, otherwise string) error {
+	if isFull(err) {
+		return errs.Wrap(err, errs.Unavailable, "the disk of the database is full")
+	}
+	return errs.Wrap(err, errs.Unavailable, "%s", otherwise)
 }
 
 // writer runs closures until the store is closed.
@@ -161,6 +169,9 @@ func (db *DB) runBatch(batch []*update) (n news, err error) {
 		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx, again: again}}
 		if u.err = gone(t.run(ctx, u.fn)); u.err != nil {
 			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
+				if errs.Is(u.err, errs.Unavailable) {
+					err = u.err // a database in trouble has ended the transaction by itself, and this is why
+				}
 				return news{}, unavailable(err)
 			}
 		} else {
@@ -201,7 +212,7 @@ func sqlError(err error) error {
 	case isConflict(err):
 		return errs.Wrap(err, errs.Conflict, "somebody else changed the same thing")
 	case isAway(err):
-		return errs.Wrap(err, errs.Unavailable, "the database cannot do it at the moment")
+		return away(err, "the database cannot do it at the moment")
 	}
 	return err
 }
