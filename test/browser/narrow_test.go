@@ -15,7 +15,7 @@ func TestTablesAreCardsOnAPhone(t *testing.T) {
 	for _, l := range []look{looks[0], looks[2]} {
 		b.take(l)
 		b.open("/slos")
-		b.wait("the feed", `document.querySelector("#live").dataset.state === "on"`)
+		b.wait("the names of the columns", `document.querySelector("#slos td[data-label]") !== null`)
 		if got, want := eval[bool](b, `getComputedStyle(document.querySelector("#slos tbody tr")).display === "flex"`), l.width < 500; got != want {
 			t.Errorf("%s: rows are cards: %t", l.name, got)
 		}
