@@ -10,6 +10,7 @@ import (
 
 // Somebody saves a catalog with a mistake: it is named with its place, and the last good one keeps paging people.
 func TestBadCatalogKeepsTheLastGoodOneInForce(t *testing.T) {
+	t.Parallel()
 	w := apptest.Start(t, apptest.Files{"shop.yaml": apptest.Catalog("checkout")}, nil)
 	w.Declare(apptest.Files{"shop.yaml": strings.Replace(apptest.Catalog("checkout"), "escalationPolicy: default", "escalationPolicy: defualt", 1)})
 	err := w.App.Reload()

@@ -11,6 +11,7 @@ import (
 
 // Nobody answers, so the next person is told, until somebody does.
 func TestNobodyAnswersSoTheNextPersonIsTold(t *testing.T) {
+	t.Parallel()
 	w := apptest.Start(t, apptest.Files{"shop.yaml": apptest.Catalog("checkout")}, nil)
 	w.Outage("checkout")
 	told := func(person string, after int64) event.Event {

@@ -19,6 +19,7 @@ import (
 
 // The disk with the telemetry is full: history is lost, and no page.
 func TestFullTelemetryDiskCostsNoPage(t *testing.T) {
+	t.Parallel()
 	p := newProcess(t, apptest.Files{"shop.yaml": apptest.Catalog("checkout")})
 	disk := filepath.Join(p.data, "telemetry")
 	smallDisk(t, disk, "4m")
@@ -36,6 +37,7 @@ func TestFullTelemetryDiskCostsNoPage(t *testing.T) {
 // The disk with the database is full for a while, again and again: alerts are refused with the reason, what is known can
 // still be read, and what was accepted tells somebody when there is room.
 func TestNoAcceptedAlertIsLostWhenTheDiskIsFull(t *testing.T) {
+	t.Parallel()
 	s := newSiege(t, 1, "")
 	smallDisk(t, s.dirs[0], "96m")
 	ballast := filepath.Join(s.dirs[0], "ballast")

@@ -55,6 +55,7 @@ spec:
 // The program is killed when a handoff is announced, while it becomes due, when the next commander is called, and while they
 // confirm: each step is taken once, everybody is told, and nobody more than once for each kill.
 func TestHandoffSurvivesKill(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	told := map[string]string{}         // by person: all that they got
 	came := map[string]map[string]int{} // by person and message: how often

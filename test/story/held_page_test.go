@@ -21,6 +21,7 @@ func holding(hold string) apptest.Files {
 
 // A page is held while a runbook could fix it, and the trouble ends in time: nobody is woken.
 func TestHeldPageThatIsFixedInTimeWakesNobody(t *testing.T) {
+	t.Parallel()
 	w := apptest.Start(t, holding("10m"), nil)
 	w.Outage("checkout")
 	held := w.API.Await(page.KindHeld, 0)
@@ -38,6 +39,7 @@ func TestHeldPageThatIsFixedInTimeWakesNobody(t *testing.T) {
 
 // A page is held and nothing fixes it: when its time is over people are told, by every contact they have.
 func TestHeldPageThatIsNotFixedIsReleased(t *testing.T) {
+	t.Parallel()
 	posts := make(chan string, 9)
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { posts <- r.Header.Get("Nightkeeper-Signature") }))
 	defer hook.Close()

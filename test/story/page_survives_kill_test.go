@@ -29,15 +29,18 @@ import (
 // Alerts pour in while the server is killed again and again: every alert that it accepted has told somebody, and nobody is
 // told of one more than once for each kill. `make crash` does it 300 times.
 func TestNoAcceptedAlertIsLostWhenTheServerIsKilled(t *testing.T) {
+	t.Parallel()
 	newSiege(t, 1, "").run(kills(t, 20))
 }
 
 func TestNoAcceptedAlertIsLostWhenEitherOfTwoServersIsKilled(t *testing.T) {
+	t.Parallel()
 	newSiege(t, 2, storetest.Postgres(t)).run(kills(t, 20) / 2)
 }
 
 // The database is what dies: its connections are cut or hang for a while, or PostgreSQL itself is killed.
 func TestNoAcceptedAlertIsLostWhenTheDatabaseGoesAway(t *testing.T) {
+	t.Parallel()
 	pg := startPostgres(t)
 	wire := startWire(t, pg.addr)
 	s := newSiege(t, 2, pg.dsn(wire.addr()))

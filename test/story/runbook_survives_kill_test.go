@@ -33,6 +33,7 @@ func (x *target) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 // The program is killed again and again while a runbook is at work: the run comes to the same end, each of its actions
 // has one effect, and the page is not lost.
 func TestRunbookSurvivesKill(t *testing.T) {
+	t.Parallel()
 	const steps = 12
 	x := &target{keys: map[string]map[string]int{}}
 	srv := httptest.NewServer(x)

@@ -20,6 +20,7 @@ import (
 // Somebody outside is told as long as pages arrive, and not when they do not: then people are told directly. Here another
 // program holds the database, so that nothing can be written.
 func TestWatchdogTellsOutsideAndPeople(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	pings := 0
 	var told []string
