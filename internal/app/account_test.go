@@ -65,7 +65,9 @@ func TestPersonWithAnAccountAcknowledges(t *testing.T) {
 			facts = append(facts, e.Text)
 		}
 	}
-	if got := strings.Join(facts, "; "); got != "admin made the account mira with the role responder; mira set a password; admin disabled the account mira" {
+	const want = "admin made the API token \"command line on this machine\" of admin with the scope admin; " +
+		"admin made the account mira with the role responder; mira set a password; admin disabled the account mira"
+	if got := strings.Join(facts, "; "); got != want {
 		t.Errorf("facts: %s", got)
 	}
 	as := apptest.Get[[]api.Account](w.API, "/api/v1/accounts")
