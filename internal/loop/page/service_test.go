@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,8 +28,9 @@ var t0 = time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
 // recorder is a channel that keeps what it was asked to send.
 type recorder struct {
 	name string
-	sent []page.Message
 	fail func(m page.Message) error
+	mu   sync.Mutex
+	sent []page.Message
 }
 
 func (r *recorder) Name() string { return r.name }
@@ -39,6 +41,8 @@ func (r *recorder) Send(_ context.Context, m page.Message) (string, error) {
 			return "", err
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.sent = append(r.sent, m)
 	return "receipt", nil
 }

@@ -99,11 +99,12 @@ func newKennel(t *testing.T, first *kennel) *kennel {
 	return k
 }
 
-// during lets time pass, with a look every second.
+// during lets time pass, with a look every few seconds.
 func (k *kennel) during(d time.Duration, others ...*kennel) {
 	k.t.Helper()
-	for range int(d / time.Second) {
-		k.For(time.Second)
+	const step = 5 * time.Second
+	for range int(d / step) {
+		k.For(step)
 		for _, x := range append([]*kennel{k}, others...) {
 			if err := x.dog.Look(k.t.Context(), k.Now()); err != nil {
 				k.t.Fatal(err)
