@@ -8,8 +8,9 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 
 # Packages in which goroutines share state are tested under the race detector; the rest without it. The web pages, the
-# shop and the telemetry engine take minutes there, and what they share is behind these packages.
-RACE := ./internal/kit/... ./internal/loop/... ./internal/edge/store/...
+# shop and the telemetry engine take minutes there, and what they share is behind these packages; pure rules share nothing.
+RACE := ./internal/kit/... ./internal/loop/observe/... ./internal/loop/detect ./internal/loop/page ./internal/loop/respond \
+	./internal/loop/remediate/... ./internal/loop/learn ./internal/loop/prevent ./internal/edge/store/...
 
 .PHONY: help build test check bench crash screenshots demo needs format vet lint layout generated tidy lists generate unit race story
 
@@ -75,8 +76,8 @@ unit:
 race:
 	CGO_ENABLED=1 scripts/postgres.sh run go test -race -json -timeout 20m $(RACE) | go run ./scripts/testreport
 
-# Those that play the whole demo need the machine for themselves; the others wait most of the time, and do so together.
+# Those that play the whole demo come first, two at a time; the others wait most of the time, and do so together.
 DEMOS := BlackFriday|BadDeploy|DataCorruption
 story:
-	go test -json -timeout 20m -parallel 1 -run '$(DEMOS)' ./test/story | go run ./scripts/testreport
+	go test -json -timeout 20m -parallel 2 -run '$(DEMOS)' ./test/story | go run ./scripts/testreport
 	scripts/postgres.sh run go test -json -timeout 20m -parallel 4 -skip '$(DEMOS)' ./test/story | go run ./scripts/testreport
