@@ -102,7 +102,10 @@ func newKennel(t *testing.T, first *kennel) *kennel {
 // during lets time pass, with a look every few seconds.
 func (k *kennel) during(d time.Duration, others ...*kennel) {
 	k.t.Helper()
-	const step = 5 * time.Second
+	step := 5 * time.Second
+	if d >= 3*time.Minute {
+		step = 15 * time.Second
+	}
 	for range int(d / step) {
 		k.For(step)
 		for _, x := range append([]*kennel{k}, others...) {
@@ -270,7 +273,7 @@ func TestTwoServersHaveOneRoundAndOneAlarm(t *testing.T) {
 		t.Errorf("told %v and %v", a.subjects(), b.subjects())
 	}
 	a.back.shut, b.back.shut = false, false
-	a.during(3*time.Minute, b)
+	a.during(6*time.Minute, b)
 	if n := len(a.mail.sent) + len(b.mail.sent); n != 6 {
 		t.Errorf("told %v and %v", a.subjects(), b.subjects())
 	}
