@@ -47,7 +47,7 @@ func TestGuessesOfAnAddressAreRefusedForAWhile(t *testing.T) {
 		if _, ok, _ := d.asked("mira", "secret", "192.0.2.2"); !ok {
 			t.Error("another address may not")
 		}
-		time.Sleep(tryWindow)
+		time.Sleep(tryWindow) // of the bubble: no time passes outside
 		if _, ok, _ := d.asked("mira", "secret", "192.0.2.1"); !ok {
 			t.Error("the address may not go on after the window")
 		}
@@ -96,7 +96,7 @@ func TestAddressThatIsKnownCannotGuessForEverEither(t *testing.T) {
 		if _, _, refused := d.asked("mira", "guess", "192.0.2.1"); !refused {
 			t.Error("it can")
 		}
-		time.Sleep(tryWindow)
+		time.Sleep(tryWindow) // of the bubble: no time passes outside
 		if _, ok, _ := d.asked("mira", "secret", "192.0.2.1"); !ok {
 			t.Error("and is refused for good")
 		}

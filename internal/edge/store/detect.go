@@ -113,9 +113,12 @@ func (t *Tx) Firing(ctx context.Context, after detect.AlertID, limit int) ([]det
 	return many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and "+notWatchdog+" and id > $1 order by id limit $2", string(after), limit)
 }
 
+// inhibiting is asked for every batch that comes in, and must not walk all alerts that fire.
+const inhibiting = "select doc from alerts where state = 'firing' and inhibits = 1 order by id limit 1000"
+
 // Inhibiting returns the firing alerts that may mute others.
 func (t *Tx) Inhibiting(ctx context.Context) ([]detect.Alert, error) {
-	return many[detect.Alert](ctx, t, "select doc from alerts where state = 'firing' and inhibits = 1 order by id limit 1000")
+	return many[detect.Alert](ctx, t, inhibiting)
 }
 
 // Expired returns firing alerts that nobody repeated in time.

@@ -21,6 +21,9 @@ func Limit(ctx context.Context, db *DB, pages int) error {
 // LastAlertsQuery is what LastAlerts asks.
 const LastAlertsQuery = lastAlerts
 
+// InhibitingQuery is what Inhibiting asks.
+const InhibitingQuery = inhibiting
+
 // Plan returns how the database would answer a query.
 func (t *Tx) Plan(ctx context.Context, query string) (plan []string, err error) {
 	explain := "explain "

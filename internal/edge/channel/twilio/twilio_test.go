@@ -209,20 +209,19 @@ func listen(t *testing.T, c interface {
 
 // call makes a request of the provider; sign may change the signature.
 func (h *heard) call(what string, form url.Values, sign func(string) string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, "/callbacks/"+h.name+"/"+what, strings.NewReader(form.Encode()))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	s := Sign(channeltest.Hidden, public+"/callbacks/"+h.name+"/"+what, form)
 	if sign != nil {
 		s = sign(s)
 	}
-	r.Header.Set("X-Twilio-Signature", s)
 	for {
+		r := httptest.NewRequest(http.MethodPost, "/callbacks/"+h.name+"/"+what, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Twilio-Signature", s)
 		w := httptest.NewRecorder()
 		h.handler.ServeHTTP(w, r)
 		if w.Code != http.StatusServiceUnavailable || h.err != nil { // until it listens
 			return w
 		}
-		r.Body = http.NoBody
 	}
 }
 
