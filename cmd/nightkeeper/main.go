@@ -39,7 +39,7 @@ func (e exitError) Error() string {
 	return e.err.Error()
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+func main() { c := run(os.Args[1:], os.Stderr); stopProf(); os.Exit(c) }
 
 // run runs a command, says on problems what went wrong, and returns the exit code.
 func run(args []string, problems io.Writer) int {

@@ -148,8 +148,8 @@ func (t *Tx) FindAlerts(ctx context.Context, f detect.Filter) ([]detect.Alert, e
 		add("muted =", flag(*f.Muted))
 	}
 	for _, w := range f.Words {
-		args = append(args, "%"+w+"%")
-		where = append(where, fmt.Sprintf("(source = '' or doc%s $%d)", t.db.dialect.ilike, len(args)))
+		args = append(args, strings.ToLower(w))
+		where = append(where, fmt.Sprintf("(source = '' or "+t.db.dialect.mentions+")", len(args)))
 	}
 	limit := f.Limit
 	if limit <= 0 {

@@ -14,8 +14,10 @@ func Limit(ctx context.Context, db *DB, pages int) error {
 	if pages == 0 {
 		pages = math.MaxInt32
 	}
-	_, err := db.write.ExecContext(ctx, fmt.Sprintf("pragma max_page_count = %d", pages))
-	return err
+	return db.Update(ctx, func(tx *Tx) error {
+		_, err := tx.tx.ExecContext(ctx, fmt.Sprintf("pragma max_page_count = %d", pages))
+		return err
+	})
 }
 
 // LastAlertsQuery is what LastAlerts asks.

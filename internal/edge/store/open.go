@@ -35,13 +35,13 @@ type dialect struct {
 	goose     goose.Dialect
 	writeLock string // statement that makes this transaction the only writer; empty when there is only one connection
 	skip      string // appended to a select that claims rows
-	ilike     string // operator that finds text in a document without regard to case
-	prepare   bool   // whether statements that are run again in a transaction are prepared; pgx does so itself
+	mentions  string // condition that a document has a piece of ASCII text in it, without regard to case
+	prepare   bool   // whether statements that are run again are prepared; pgx does so itself
 }
 
 var (
-	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3, ilike: " like", prepare: true}
-	postgresDialect = dialect{name: "postgres", goose: goose.DialectPostgres, writeLock: "select pg_advisory_xact_lock(7274496)", skip: " for update skip locked", ilike: "::text ilike"}
+	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3, mentions: "mentions(doc, $%d)", prepare: true}
+	postgresDialect = dialect{name: "postgres", goose: goose.DialectPostgres, writeLock: "select pg_advisory_xact_lock(7274496)", skip: " for update skip locked", mentions: "doc::text ilike '%%' || $%d || '%%'"}
 )
 
 // DB is an open store. It is safe for concurrent use.
@@ -49,6 +49,7 @@ type DB struct {
 	dialect dialect
 	write   *sql.DB
 	read    *sql.DB
+	again   *statements // of SQLite's connection that writes; only the writer touches it
 
 	queue  chan *update
 	stop   chan struct{}
@@ -101,7 +102,9 @@ func (db *DB) openSQLite(path string) (err error) {
 	}
 	base := "file:" + (&url.URL{Path: abs}).EscapedPath() +
 		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_dqs=0"
-	if db.write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=cache_size(-16000)"); err != nil {
+	// What a rollback needs stays in memory, and the log is moved into the file every 32 MB: pages that change all the time
+	// are moved once.
+	if db.write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=cache_size(-16000)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(8000)"); err != nil {
 		return errs.Wrap(err, errs.Unavailable, "the database file %s cannot be opened", abs)
 	}
 	db.write.SetMaxOpenConns(1)

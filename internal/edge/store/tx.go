@@ -101,6 +101,7 @@ func away(err error, otherwise string) error {
 // writer runs closures until the store is closed.
 func (db *DB) writer() {
 	defer close(db.done)
+	defer db.leave()
 	for {
 		select {
 		case u := <-db.queue:
@@ -145,30 +146,36 @@ func (db *DB) runBatch(batch []*update) (n news, err error) {
 	// hold everybody for ever.
 	ctx, cancel := context.WithTimeout(context.Background(), batchLimit)
 	defer cancel()
-	tx, err := db.write.BeginTx(ctx, nil)
+	c, err := db.begin(ctx)
 	if err != nil {
 		return news{}, unavailable(err)
 	}
+	c.batch = ctx
+	tx := c.tx
 	defer func() { _ = tx.Rollback() }() // no effect after a commit
 	if db.dialect.writeLock != "" {
 		if _, err := tx.ExecContext(ctx, db.dialect.writeLock); err != nil {
 			return news{}, unavailable(err)
 		}
 	}
-	var again *statements
-	if db.dialect.prepare {
-		again = newStatements()
-	}
 	for _, u := range batch {
 		if u.err = u.ctx.Err(); u.err != nil {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, "savepoint one"); err != nil {
+		if len(batch) == 1 { // the transaction is all its own: it needs nothing to go back to
+			t := &Tx{db: db, tx: c}
+			if u.err = gone(t.run(ctx, u.fn)); u.err != nil {
+				return news{}, nil
+			}
+			n = t.news
+			break
+		}
+		if _, err := c.ExecContext(ctx, "savepoint one"); err != nil {
 			return news{}, unavailable(err)
 		}
-		t := &Tx{db: db, tx: conn{tx: tx, batch: ctx, again: again}}
+		t := &Tx{db: db, tx: c}
 		if u.err = gone(t.run(ctx, u.fn)); u.err != nil {
-			if _, err := tx.ExecContext(ctx, "rollback to savepoint one"); err != nil {
+			if _, err := c.ExecContext(ctx, "rollback to savepoint one"); err != nil {
 				if errs.Is(u.err, errs.Unavailable) {
 					err = u.err // a database in trouble has ended the transaction by itself, and this is why
 				}
@@ -177,7 +184,7 @@ func (db *DB) runBatch(batch []*update) (n news, err error) {
 		} else {
 			n.add(t.news)
 		}
-		if _, err := tx.ExecContext(ctx, "release savepoint one"); err != nil {
+		if _, err := c.ExecContext(ctx, "release savepoint one"); err != nil {
 			return news{}, unavailable(err)
 		}
 	}
