@@ -57,6 +57,7 @@ type DB struct {
 	closed sync.Once
 	wake   *signal // told after each commit
 	bells  bells
+	outage outage
 }
 
 // Open opens the store at dsn: a postgres:// URL, or the path of an SQLite file. It applies the migrations that are

@@ -42,6 +42,65 @@ func rest(ctx context.Context, b *bell, freed <-chan struct{}, due time.Time, no
 	}
 }
 
+// outage is how those who run in the background wait for a database that is gone.
+type outage struct {
+	mu   sync.Mutex
+	back chan struct{} // of those who wait now; closed when the database answers
+}
+
+// Of a database that is gone: how often it is asked whether it is back, and how long an answer may take.
+const (
+	askEvery   = 100 * time.Millisecond
+	answerTime = 2 * time.Second
+)
+
+// outlast returns nil when a database that was gone answers again, and any other error at once. One asks for all.
+func (db *DB) outlast(ctx context.Context, err error, log *slog.Logger) error {
+	if !errs.Is(err, errs.Unavailable) || ctx.Err() != nil {
+		return err
+	}
+	db.outage.mu.Lock()
+	back := db.outage.back
+	if back != nil {
+		db.outage.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-back:
+		}
+		return nil
+	}
+	back = make(chan struct{})
+	db.outage.back = back
+	db.outage.mu.Unlock()
+	defer func() {
+		db.outage.mu.Lock()
+		db.outage.back = nil
+		db.outage.mu.Unlock()
+		close(back)
+	}()
+	log.Error("the database is gone; what is due waits for it", "error", err)
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if db.answers(ctx) {
+			log.Info("the database is back")
+			return nil
+		}
+	}
+}
+
+// answers reports whether the database can write: on a full disk it reads as ever.
+func (db *DB) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return db.Update(ctx, func(t *Tx) error { _, err := t.next(ctx, "outage", 1); return err }) == nil
+}
+
 // RunTimers runs timers as they become due until ctx ends. Each runs in the transaction that removes it; one that fails
 // is put aside for a while and does not delay the others.
 func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time, log *slog.Logger) error {
@@ -50,17 +109,18 @@ func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time
 	defer down()
 	for ctx.Err() == nil {
 		kind, due, err := db.nextDue(ctx, kinds)
-		if err != nil {
-			return err
+		fired := false
+		if at := now(); err == nil && kind != "" && !due.After(at) {
+			fired, err = db.fireOne(ctx, kind, timers, at, log)
 		}
-		if at := now(); kind != "" && !due.After(at) {
-			fired, err := db.fireOne(ctx, kind, timers, at, log)
-			if err != nil {
+		if err != nil {
+			if err = db.outlast(ctx, err, log); err != nil {
 				return err
 			}
-			if fired {
-				continue
-			}
+			continue
+		}
+		if fired {
+			continue
 		}
 		rest(ctx, bell, nil, due, now())
 	}
@@ -86,8 +146,8 @@ func (db *DB) fireOne(ctx context.Context, kind string, timers Timers, now time.
 		return true, nil
 	case j.ID == "" && errs.Is(err, errs.NotFound):
 		return false, nil
-	case j.ID == "":
-		return false, fmt.Errorf("take a timer: %w", err)
+	case j.ID == "" || errs.Is(err, errs.Unavailable): // it stays due: the database is gone, and that is not its fault
+		return false, fmt.Errorf("fire a timer: %w", err)
 	}
 	log.Error("timer failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)
 	return true, db.Update(ctx, func(t *Tx) error {
@@ -150,18 +210,18 @@ func (db *DB) RunTasks(ctx context.Context, tasks job.Tasks, width int, now func
 			continue
 		}
 		kind, due, err := db.nextDue(ctx, free)
-		if err != nil {
-			return err
-		}
 		var jobs []job.Job
-		if at := now(); kind != "" && !due.After(at) {
-			err := db.Update(ctx, func(t *Tx) (err error) {
+		if at := now(); err == nil && kind != "" && !due.After(at) {
+			err = db.Update(ctx, func(t *Tx) (err error) {
 				jobs, err = t.Claim(ctx, []string{kind}, at, at.Add(lease), width-s.of(kind))
 				return err
 			})
-			if err != nil {
+		}
+		if err != nil {
+			if err = db.outlast(ctx, err, log); err != nil {
 				return err
 			}
+			continue
 		}
 		if len(jobs) == 0 {
 			rest(ctx, bell, s.freed, due, now())
@@ -293,7 +353,10 @@ func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now fu
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("follower %s: %w", name, err)
+			if err = db.outlast(ctx, err, log); err != nil {
+				return fmt.Errorf("follower %s: %w", name, err)
+			}
+			continue
 		}
 		if len(facts) > 1 && db.handleAll(ctx, name, handlers, facts, now) == nil {
 			continue
@@ -347,11 +410,12 @@ func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e e
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
+		if db.outlast(ctx, err, log) == nil {
+			attempt-- // the database was gone: that is not the fact's fault
+			continue
+		}
 		log.Error("follower failed", "follower", name, "fact", e.Kind, "seq", e.Seq, "attempt", attempt, "error", err)
 		rest(ctx, &bell{}, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
-		if errs.Is(err, errs.Unavailable) {
-			attempt-- // the database is away: that is not the fact's fault
-		}
 	}
 	return db.Update(ctx, func(t *Tx) error {
 		at, cerr := t.Cursor(ctx, name)
