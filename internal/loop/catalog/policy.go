@@ -58,6 +58,9 @@ func (h *Hours) read() (window, error) {
 		text string
 		into *time.Duration
 	}{{h.From, &out.from}, {h.To, &out.to}} {
+		if p.text == "" {
+			return out, fmt.Errorf("a window of the day has from and to, such as 22:00 and 06:00; one is missing")
+		}
 		t, err := time.Parse("15:04", p.text)
 		if err != nil {
 			return out, fmt.Errorf("%q is not a time of day; write it as 22:00", p.text)
