@@ -74,14 +74,33 @@ func servicesIn(c *catalog.Catalog, services []string) []string {
 // commandGroup returns the group of the page that calls a commander.
 func (i Incident) commandGroup() detect.GroupID { return detect.GroupID("command/" + string(i.ID)) }
 
-// afresh returns the incident as it is when it came back: people have not been told, and who commanded keeps it only while
-// their region is still on duty.
-func (i Incident) afresh(d catalog.Duty) Incident {
+// afresh returns the incident as it is when it came back: people have not been told. Who commanded keeps it, unless it is
+// worse than it was, or another region is on duty: an incident that comes and goes must not wake its commander each time.
+func (i Incident) afresh(d catalog.Duty, was detect.Severity) Incident {
 	i.ToldAt = time.Time{}
-	if d.Policy != "" && (i.Command.Region == "" || i.Command.Region != d.Region) {
+	if d.Policy != "" && (i.Severity.Worse(was) || i.Command.Region != "" && i.Command.Region != d.Region) {
 		i.Commander, i.Command = "", Command{}
 	}
 	return i
+}
+
+// tellBack tells the commander that an incident is back of which they have command yet.
+func (s *Service) tellBack(ctx context.Context, tx Tx, i Incident, now time.Time) error {
+	if i.Commander == "" || i.Reopened == 0 || !needsCommander(i.Severity) {
+		return nil
+	}
+	return tx.Enqueue(ctx, page.TellJob(page.Tell{
+		Key: fmt.Sprintf("%s/back/%d", i.ID, i.Reopened), About: string(i.ID), Person: i.Commander, Kind: "command",
+		Title: fmt.Sprintf("%s is back, and you have command", i.ID), Text: fmt.Sprintf("%s It came back %s.", i.brief(now), times(i.Reopened)),
+		Link: "/incidents/" + string(i.ID),
+	}, now))
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // called saves an incident, and has its commander called when that is due.
@@ -118,6 +137,9 @@ func (s *Service) told(ctx context.Context, tx Tx, g detect.GroupID, now time.Ti
 	}
 	if i.ToldAt.IsZero() {
 		i.ToldAt = now
+		if err := s.tellBack(ctx, tx, i, now); err != nil {
+			return err
+		}
 	}
 	return s.called(ctx, tx, i, now)
 }

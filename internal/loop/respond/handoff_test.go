@@ -222,7 +222,7 @@ func TestReopenedIncidentIsCommandedByWhoIsOnDuty(t *testing.T) {
 	g.For(10 * time.Minute)
 	g.heard()
 	g.fire("g", detect.SEV1, map[string]string{"region": "emea"})
-	g.want("ines is still there", g.heard()+" "+g.incident().Commander, "mira! ines")
+	g.want("ines is still there", g.heard()+" "+g.incident().Commander, "ines mira! ines")
 	g.until("17:30")
 	g.want("and hands over", g.heard(), "ines kenji")
 	g.calm("g")
