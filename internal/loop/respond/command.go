@@ -20,7 +20,7 @@ import (
 type Command struct {
 	Region  string    `json:"region,omitempty"`  // whose people command; empty for the global commander, and without regions
 	Reason  string    `json:"reason,omitempty"`  // why this region, or the global commander
-	Until   time.Time `json:"until,omitzero"`    // when the region's coverage ends: command is handed over then
+	Until   time.Time `json:"until,omitzero"`    // when the region's coverage ends, or the shift of the commander: command is handed over then
 	Calling *Calling  `json:"calling,omitempty"` // who is called to take command and has not answered
 	Widened bool      `json:"widened,omitempty"` // the global commander was called because several regions are hit
 }
@@ -195,6 +195,9 @@ func (s *Service) answered(ctx context.Context, tx Tx, p page.Page, by string, n
 			text += ", instead of " + i.Commander
 		}
 		i.Commander, i.Command.Region, i.Command.Reason, i.Command.Until, i.Command.Calling = by, c.Region, c.Reason, c.Until, nil
+		if err := s.until(ctx, tx, &i, now); err != nil {
+			return err
+		}
 		return s.commands(ctx, tx, i, event.System, text, now)
 	case callRole:
 		return s.give(ctx, tx, i, rest, by, by, fmt.Sprintf("%s is %s: answered the call", by, rest), now)
@@ -202,6 +205,55 @@ func (s *Service) answered(ctx context.Context, tx Tx, p page.Page, by string, n
 		return s.handoffAnswered(ctx, tx, HandoffID(rest), by, now)
 	}
 	return nil
+}
+
+// shiftLooks is how far ahead the end of a commander's shift is looked for.
+const shiftLooks = 62 * 24 * time.Hour
+
+// shiftEnds returns when the commander's time on call ends who stands for a region, or for all of them, at a time: on the first
+// schedule of the chain that has them then. It is zero when none has, and when no end is near.
+func (s *Service) shiftEnds(ctx context.Context, tx Tx, i Incident, at time.Time) (time.Time, error) {
+	c := s.Catalog()
+	policy := catalog.RegionPolicy(i.Command.Region)
+	switch {
+	case len(c.Regions) == 0:
+		policy = catalog.PolicyCommand
+	case i.Command.Region == "":
+		policy = catalog.PolicyGlobal
+	}
+	pol := c.Policies[policy]
+	if pol == nil {
+		return time.Time{}, nil
+	}
+	end := at.Add(shiftLooks)
+	for _, step := range pol.Steps {
+		for _, t := range step.Targets {
+			sch := c.Schedules[t.Schedule]
+			if sch == nil {
+				continue
+			}
+			made, err := tx.Overrides(ctx, sch.Name, at, end)
+			if err != nil {
+				return time.Time{}, err
+			}
+			r, err := rota.New(sch, made)
+			if err != nil {
+				continue // a checked catalog has no such schedule
+			}
+			if on := r.Times(i.Commander, at, end); len(on) > 0 && !on[0].From.After(at) && on[0].To.Before(end) {
+				return on[0].To, nil
+			}
+		}
+	}
+	return time.Time{}, nil
+}
+
+// until fills in when the commander's shift ends where their region's coverage does not.
+func (s *Service) until(ctx context.Context, tx Tx, i *Incident, at time.Time) (err error) {
+	if i.Open() && i.Command.Until.IsZero() {
+		i.Command.Until, err = s.shiftEnds(ctx, tx, *i, at)
+	}
+	return err
 }
 
 // commands saves an incident whose commander changed, says so, and sets the timer of the next handoff.
@@ -237,6 +289,9 @@ func (s *Service) Command(ctx context.Context, incident ID, person, by string, n
 		}
 		if i.Commander, i.Command.Reason = person, reason; i.Open() {
 			if i.Command.Region, i.Command.Until, err = s.regionOf(ctx, tx, person, now); err != nil {
+				return err
+			}
+			if err := s.until(ctx, tx, &i, now); err != nil {
 				return err
 			}
 		}
