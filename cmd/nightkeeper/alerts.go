@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func newSilenceAdd(c *client) *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := map[string]any{"match": args, "for": lasts, "comment": comment, "maintenance": maintenance}
-			if from != "" || to != "" {
+			if slices.ContainsFunc([]string{"from", "to", "day", "time-zone"}, cmd.Flags().Changed) {
 				in["weekly"] = catalog.Hours{Days: days, From: from, To: to, TimeZone: zone}
 			}
 			var s silenceLine

@@ -45,8 +45,25 @@ func newIncidents(c *client) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&open, "open", false, "only those that are not resolved")
 	cmd = c.flags(cmd)
-	cmd.AddCommand(newIncidentRoles(c))
+	cmd.AddCommand(newIncidentRoles(c), newIncidentResolve(c))
 	return cmd
+}
+
+func newIncidentResolve(c *client) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "resolve INCIDENT --reason WHY", Short: "Say that an incident is over", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var i respond.Incident
+			if err := c.call(cmd.Context(), "POST", "/incidents/"+url.PathEscape(args[0])+"/resolve", map[string]any{"reason": reason}, &i); err != nil || c.json {
+				return err
+			}
+			fmt.Printf("%s is resolved: %s\n", i.ID, i.Reason)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why it is over (required)")
+	return c.flags(cmd)
 }
 
 func (c *client) showIncident(cmd *cobra.Command, id string) error {

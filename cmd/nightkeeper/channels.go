@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +18,7 @@ import (
 
 // newOncallTest sends test messages.
 func newOncallTest(c *client) *cobra.Command {
-	everyone, all, channel := false, false, ""
+	everyone, all, wait, channel := false, false, false, ""
 	cmd := &cobra.Command{
 		Use: "test [PERSON]", Short: "Send a test message by every contact of a person, or of everybody, and say what happened", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -26,6 +28,9 @@ func newOncallTest(c *client) *cobra.Command {
 			in := map[string]any{}
 			if all {
 				in["all"] = true
+			}
+			if wait && !everyone {
+				return usage(cmd, errors.New("--wait is for --everyone: the test of one person waits anyway"))
 			}
 			if everyone && channel != "" {
 				return usage(cmd, errors.New("--channel is for one person"))
@@ -38,21 +43,33 @@ func newOncallTest(c *client) *cobra.Command {
 			}
 			patient := *c
 			patient.wait = 5 * time.Minute
-			var out []struct {
-				Person, Channel, Address, Text string
-				OK                             bool
-			}
+			patient.json = c.json && !wait
+			var out []page.Checked
 			if err := patient.call(cmd.Context(), "POST", "/oncall/test", in, &out); err != nil {
 				return err
 			}
-			bad := 0
+			if wait {
+				if err := c.await(cmd.Context(), out); err != nil {
+					return err
+				}
+				if c.json {
+					if err := json.NewEncoder(os.Stdout).Encode(out); err != nil {
+						return err
+					}
+				}
+			}
+			bad, queued := 0, 0
 			w := table()
 			if !c.json {
 				fmt.Fprintln(w, "PERSON\tCHANNEL\tADDRESS\tRESULT")
 			}
 			for _, r := range out {
 				result := "accepted: " + r.Text
-				if !r.OK {
+				switch {
+				case r.Queued:
+					queued++
+					result = r.Text
+				case !r.OK:
 					bad++
 					result = "NOT REACHED: " + r.Text
 				}
@@ -63,6 +80,9 @@ func newOncallTest(c *client) *cobra.Command {
 			if err := w.Flush(); err != nil {
 				return err
 			}
+			if queued > 0 && !c.json {
+				fmt.Printf("%d on the way; nightkeeper oncall readiness says what becomes of them\n", queued)
+			}
 			if bad > 0 {
 				return exitError{exitFailed, fmt.Errorf("%d of %d contacts do not work", bad, len(out))}
 			}
@@ -71,8 +91,42 @@ func newOncallTest(c *client) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&everyone, "everyone", false, "everybody who is on call on some schedule within 30 days")
 	cmd.Flags().BoolVar(&all, "all", false, "with --everyone: all people, on call or not")
+	cmd.Flags().BoolVar(&wait, "wait", false, "with --everyone: wait until it is known what became of all of them")
 	cmd.Flags().StringVar(&channel, "channel", "", "only the contacts of this channel, such as sms")
 	return c.flags(cmd)
+}
+
+// await fills in what became of test messages that are on their way, when that is known of all.
+func (c *client) await(ctx context.Context, out []page.Checked) error {
+	quiet := *c
+	quiet.json = false
+	for {
+		var rs []page.Readiness
+		if err := quiet.call(ctx, "GET", "/oncall/readiness", nil, &rs); err != nil {
+			return err
+		}
+		left := false
+		for i := range out {
+			for _, r := range rs {
+				if !out[i].Queued || r.Person != out[i].Person || r.Channel != out[i].Channel || r.Key != out[i].Key {
+					continue
+				}
+				if r.State == page.ReadyTesting {
+					left = true
+					continue
+				}
+				out[i].Queued, out[i].OK, out[i].Text = false, r.OK, r.Text
+			}
+		}
+		if !left {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // newOncallReadiness shows what is known of every contact.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -29,6 +30,28 @@ func TestOncallTestFailsWhenAContactDoes(t *testing.T) {
 	fails(t, "oncall test --everyone"+at, exitFailed, "1 of 2 contacts do not work")
 	if asked != `{}` {
 		t.Errorf("asked %s", asked)
+	}
+	answer = `[{"person":"ada","channel":"sms","key":"1","queued":true,"text":"on its way"}]`
+	if out := prints(t, "oncall test --everyone"+at); !strings.Contains(out, "1 on the way; nightkeeper oncall readiness") {
+		t.Error(out)
+	}
+	fails(t, "oncall test ada --wait"+at, exitUsage, "--wait is for --everyone")
+	looks := 0
+	ready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if looks++; r.Method == http.MethodPost {
+			fmt.Fprint(w, answer)
+			return
+		}
+		state := "being tested"
+		if looks > 2 {
+			state = "failed"
+		}
+		fmt.Fprintf(w, `[{"person":"ada","channel":"sms","key":"1","state":%q,"text":"no such number"},{"person":"ada","channel":"sms","key":"2","state":"ok","ok":true}]`, state)
+	}))
+	defer ready.Close()
+	fails(t, "oncall test --everyone --wait --url "+ready.URL, exitFailed, "1 of 1 contacts do not work")
+	if looks != 3 {
+		t.Errorf("looked %d times", looks)
 	}
 	fails(t, "oncall test"+at, exitUsage, "either a person or --everyone")
 	fails(t, "oncall test ada --everyone"+at, exitUsage, "either a person or --everyone")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,6 +25,25 @@ func fails(t *testing.T, line string, code int, words ...string) string {
 		}
 	}
 	return said.String()
+}
+
+// prints returns what a command that succeeds writes to standard output.
+func prints(t *testing.T, line string) string {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := os.Stdout
+	os.Stdout = w
+	fails(t, line, 0)
+	os.Stdout = was
+	w.Close()
+	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 func TestWrongUsageIsToldWithWhatWouldBeRight(t *testing.T) {

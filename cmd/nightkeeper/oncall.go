@@ -179,6 +179,12 @@ func newOncallOverride(c *client) *cobra.Command {
 				return err
 			}
 			fmt.Printf("%s: %s is on call for %s from %s to %s\n", o.ID, strings.Join(o.People, ", "), o.Schedule, local(o.From), local(o.To))
+			if o.Partly() {
+				fmt.Printf("%s is on call in a part of that time; these shifts change:\n", o.Instead)
+				for _, x := range o.Changes {
+					fmt.Printf("  %s to %s\n", local(x.From), local(x.To))
+				}
+			}
 			return nil
 		},
 	}

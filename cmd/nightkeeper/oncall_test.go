@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -75,6 +76,19 @@ func TestOncallCommandsSendWhatWasAsked(t *testing.T) {
 	f("oncall refuse sw_1 --reason away", "POST /api/v1/swaps/sw_1/refuse map[reason:away]")
 	f("oncall cancel sw_1", "POST /api/v1/swaps/sw_1/cancel")
 	f("oncall swaps", "GET /api/v1/swaps")
+	if out := prints(t, "oncall swaps"+at); out != "no swaps\n" {
+		t.Errorf("no swaps: %q", out)
+	}
+	mux.HandleFunc("POST /api/v1/overrides", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"id":"ov_1","schedule":"night","people":["ada"],"instead":"mira","from":"2026-12-24T09:00:00Z","to":"2026-12-26T09:00:00Z","changes":[{"from":"2026-12-25T09:00:00Z","to":"2026-12-26T09:00:00Z"}]}`)
+	})
+	christmas := time.Date(2026, 12, 25, 9, 0, 0, 0, time.UTC)
+	out := prints(t, "oncall override night ada --instead mira --for 2d"+at)
+	if want := "these shifts change:\n  " + local(christmas) + " to " + local(christmas.AddDate(0, 0, 1)) + "\n"; !strings.Contains(out, want) {
+		t.Errorf("got %q, want %q in it", out, want)
+	}
+	f("silence add a=b --comment x --time-zone Mars/X", "POST /api/v1/silences map[comment:x for:2h maintenance:false match:[a=b] weekly:map[days:<nil> from: time_zone:Mars/X to:]]")
+	f("silence add a=b --comment x", "POST /api/v1/silences map[comment:x for:2h maintenance:false match:[a=b]]")
 	fails(t, "oncall swap night mira tomas --at 2027-01-01"+at, exitProblem, "no such shift of mira on night")
 	fails(t, "oncall swap night mira tomas --at soon"+at, exitUsage, "is not a time")
 	fails(t, "oncall override night mira"+at, exitUsage, "say when it ends")

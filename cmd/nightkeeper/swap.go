@@ -47,6 +47,9 @@ func printSwap(sw rota.Swap) {
 	if need := sw.Needs(); len(need) > 0 {
 		state = "waits for " + strings.Join(need, " and ")
 	}
+	if sw.Why != "" {
+		state += ", " + sw.Why
+	}
 	fmt.Printf("%s: %s and %s swap %s to %s and %s to %s: %s\n", sw.ID, sw.A.Person, sw.B.Person, local(sw.A.From), local(sw.A.To), local(sw.B.From), local(sw.B.To), state)
 }
 
@@ -57,6 +60,9 @@ func newOncallSwaps(c *client) *cobra.Command {
 			var ss []rota.Swap
 			if err := c.call(cmd.Context(), "GET", "/swaps", nil, &ss); err != nil || c.json {
 				return err
+			}
+			if len(ss) == 0 {
+				fmt.Println("no swaps")
 			}
 			for _, sw := range ss {
 				printSwap(sw)

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,8 +25,6 @@ func TestAlertAfterAPersonEndedTheIncidentIsPaged(t *testing.T) {
 	first := w.API.AwaitWhere(page.KindNotified, 0, func(event.Event) bool { return true })
 	w.API.Post("/api/v1/incidents/INC-1/resolve", map[string]any{"reason": "the mailer is restarted"})
 	over := w.API.AwaitWhere(page.KindResolved, first.Seq, func(e event.Event) bool { return strings.Contains(e.Text, "restarted") })
-	for i := range 50 { // the order to detect is a job: the first may come before it
-		alert(fmt.Sprint("a queue of the mailer is full: ", i))
-	}
+	alert("a queue of the mailer is full")
 	w.API.AwaitWhere(page.KindNotified, over.Seq, func(e event.Event) bool { return e.Subject != first.Subject })
 }

@@ -71,7 +71,8 @@ func TestLostStepIsSettledWithTheKeyboard(t *testing.T) {
 	w.must(err)
 	run = over
 	w.until("the next run stops", at(remediate.Unknown))
-	w.must(w.respond.Resolve(w.ctx, "INC-9", "tomas", "it is over", w.clock.now()))
+	_, err = w.respond.Resolve(w.ctx, "INC-9", "tomas", "it is over", w.clock.now())
+	w.must(err)
 	b.open("/runs/" + string(over.ID))
 	if eval[bool](b, `document.querySelector("#settle-yes") !== null`) || !eval[bool](b, `document.querySelector("#run-settle").textContent.includes("INC-9 is over")`) {
 		t.Error("the page asks about a step of an incident that is over")

@@ -58,6 +58,9 @@ func (h *Hours) read() (window, error) {
 		text string
 		into *time.Duration
 	}{{h.From, &out.from}, {h.To, &out.to}} {
+		if p.text == "" {
+			return out, fmt.Errorf("a window of the day has from and to, such as 22:00 and 06:00; one is missing")
+		}
 		t, err := time.Parse("15:04", p.text)
 		if err != nil {
 			return out, fmt.Errorf("%q is not a time of day; write it as 22:00", p.text)
@@ -242,6 +245,27 @@ func (c *Catalog) AckTimeoutOf(service string, p *EscalationPolicy) time.Duratio
 	return p.AckTimeout.D()
 }
 
+// DefaultPageAgain is when alerts page again that still fire after a person said that it is over.
+const DefaultPageAgain = 30 * time.Minute
+
+// PageAgainAfter returns after what time an alert of a service pages again that still fires though a person said that it is
+// over; 0 means never. Policy is that of the alert itself when its rule names one.
+func (c *Catalog) PageAgainAfter(service, policy string) time.Duration {
+	p := c.Policies[policy]
+	if p == nil {
+		p = c.PolicyFor(service)
+	}
+	return p.PageAgainAfter()
+}
+
+// PageAgainAfter returns what the policy says of it, or the default; 0 means never.
+func (p *EscalationPolicy) PageAgainAfter() time.Duration {
+	if p == nil || p.PageAgain == nil {
+		return DefaultPageAgain
+	}
+	return p.PageAgain.D()
+}
+
 // NotifyRule says by which channel a person wants to be told, and how long after the page reached them: not any more when
 // somebody has acknowledged by then.
 type NotifyRule struct {
@@ -349,6 +373,9 @@ func (l *loader) checkReach(p *EscalationPolicy) {
 		}
 	}
 	l.atLeastMinute("EscalationPolicy", p.Name, "ackTimeout", p.AckTimeout)
+	if p.PageAgain != nil {
+		l.atLeastMinute("EscalationPolicy", p.Name, "pageAgain", *p.PageAgain)
+	}
 }
 
 // checkNotify checks a person's own rules.

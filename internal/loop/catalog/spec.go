@@ -96,6 +96,7 @@ type EscalationPolicy struct {
 	Hold  map[string]Duration `yaml:"hold"`  // per severity; default 2m
 
 	AckTimeout   Duration      `yaml:"ackTimeout"` // an acknowledged page that is not resolved by then opens again; 0 means never
+	PageAgain    *Duration     `yaml:"pageAgain"`  // when what still fires after a person said that it is over pages again; default 30m, 0 means never
 	SupportHours *SupportHours `yaml:"supportHours"`
 	KeepTickets  bool          `yaml:"keepTickets"` // a ticket whose alerts are over stays until somebody closes it
 

@@ -24,6 +24,7 @@ type admission struct {
 	touched map[GroupID]*Group
 	order   []GroupID
 	muted   []Alert
+	home    *Group // for alerts that belong to no open group; a group of their own when nil
 }
 
 func (s *Service) admit(tx Tx, now time.Time) *admission {
@@ -43,7 +44,11 @@ func (e *admission) add(ctx context.Context, a Alert) (Alert, error) {
 		e.muted = append(e.muted, a)
 		return a, e.tx.SaveAlert(ctx, a)
 	}
-	first := g == nil
+	first := g == nil && e.home == nil
+	if g == nil && e.home != nil {
+		g, why = e.known(*e.home), a.Again
+		g.Alerts-- // it was counted before
+	}
 	if first {
 		g = &Group{ID: GroupID(id.New("grp", e.now)), OpenedAt: e.now}
 		if a.synthetic() {
@@ -51,12 +56,12 @@ func (e *admission) add(ctx context.Context, a Alert) (Alert, error) {
 		}
 		e.touch(g)
 	}
-	a.Told = g.take(a, first)
-	a.Group, a.GroupReason = g.ID, why
+	told := g.take(a, first)
+	a.Group, a.GroupReason, a.Told = g.ID, why, a.Told || told
 	if err := e.tx.SaveAlert(ctx, a); err != nil {
 		return a, err
 	}
-	if !a.Told {
+	if !told {
 		g.Untold++
 		if len(g.Examples) < 3 {
 			g.Examples = append(g.Examples, a.Headline())

@@ -63,6 +63,7 @@ type Alert struct {
 	URL         string            `json:"url,omitempty"`    // where its source shows it
 	Muted       []string          `json:"muted,omitempty"`  // why nobody is told; empty when people are
 	Told        bool              `json:"told,omitempty"`   // it has a fact of its own; others of a storm are counted
+	Again       string            `json:"again,omitempty"`  // why people are told of it once more
 	Inhibits    bool              `json:"inhibits,omitempty"`
 	Count       int               `json:"count,omitempty"` // how often its source repeated it
 	Links       Links             `json:"links"`
@@ -208,6 +209,7 @@ type Group struct {
 	ID       GroupID   `json:"id"`
 	OpenedAt time.Time `json:"opened_at"`
 	QuietAt  time.Time `json:"quiet_at,omitzero"` // when its last alert resolved; zero while one fires
+	Settled  bool      `json:"settled,omitempty"` // a person said that it is over, and some of it may fire yet
 	Services []string  `json:"services"`          // in the order in which they began to burn
 	Severity Severity  `json:"severity"`
 	Keys     []string  `json:"keys,omitempty"`   // group keys of its alerts from outside

@@ -12,4 +12,7 @@
 //	       first alert          all resolved               Linger over
 //	(none) ──────────▶ open ───────────────▶ quiet ─────────────────▶ closed
 //	                     ▲────────────────────┘ an alert fires again
+//
+// A person may say that a group is over while its alerts fire: it is quiet then and settled, and not closed before they
+// resolve. Those that still fire some time later are told of again, and the group is open.
 package detect

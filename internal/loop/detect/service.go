@@ -357,13 +357,18 @@ func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.
 
 func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, now time.Time) error {
 	g, err := tx.Group(ctx, id)
-	if errs.Is(err, errs.NotFound) || (err == nil && !g.QuietAt.IsZero()) {
+	if errs.Is(err, errs.NotFound) || (err == nil && !g.QuietAt.IsZero() && !g.Settled) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	g.QuietAt = now
+	if g.Settled {
+		if err := tx.Cancel(ctx, jobAgain, string(id)); err != nil {
+			return err
+		}
+	}
+	g.QuietAt, g.Settled = now, false
 	if err := tx.SaveGroup(ctx, g, false); err != nil {
 		return err
 	}
@@ -374,7 +379,10 @@ func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, n
 
 // closeGroups closes the groups that have been quiet for long enough, and tells of the alerts that joined the others.
 func (s *Service) closeGroups(ctx context.Context, now time.Time) error {
-	due := func(tx Tx) ([]Group, error) { return tx.OverdueGroups(ctx, now.Add(-Linger), now.Add(-tellEvery)) }
+	due := func(tx Tx) ([]Group, error) {
+		gs, err := tx.OverdueGroups(ctx, now.Add(-Linger), now.Add(-tellEvery))
+		return slices.DeleteFunc(gs, func(g Group) bool { return g.Untold == 0 && !g.over(now) }), err
+	}
 	var todo []Group
 	err := s.Store.View(ctx, func(tx Tx) (err error) { todo, err = due(tx); return err })
 	if err != nil || len(todo) == 0 {
@@ -398,7 +406,9 @@ func (s *Service) closeGroups(ctx context.Context, now time.Time) error {
 }
 
 // over reports whether the group takes no relapse any more.
-func (g Group) over(now time.Time) bool { return !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger }
+func (g Group) over(now time.Time) bool {
+	return !g.QuietAt.IsZero() && now.Sub(g.QuietAt) > Linger && !g.Settled
+}
 
 // Calm reports whether every given SLO kept its objective over the last d, with traffic, and names those that did not.
 func (s *Service) Calm(slos []string, d time.Duration, now time.Time) (bool, []string) {

@@ -37,6 +37,8 @@ func TestSilenceThatMakesNoSenseIsRefusedWithWhatWouldBeRight(t *testing.T) {
 		{func(s *Silence) { s.Weekly = &catalog.Hours{Days: []string{"monday"}, From: "1:00", To: "2:00"} }, "is not a day"},
 		{func(s *Silence) { s.Weekly = &catalog.Hours{From: "25:00", To: "02:00"} }, "is not a time of day"},
 		{func(s *Silence) { s.Weekly = &catalog.Hours{From: "01:00", To: "02:00", TimeZone: "Mars/Base"} }, "is not a time zone"},
+		{func(s *Silence) { s.Weekly = &catalog.Hours{TimeZone: "Mars/Base"} }, `"Mars/Base" is not a time zone; write an IANA name such as Europe/Berlin`},
+		{func(s *Silence) { s.Weekly = &catalog.Hours{Days: []string{"sat"}} }, "has from and to"},
 	} {
 		_, err := silence(c.change).check(night)
 		if !errs.Is(err, errs.Invalid) || !strings.Contains(errs.Message(err), c.want) {

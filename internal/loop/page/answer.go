@@ -107,10 +107,15 @@ func (s *Service) End(ctx context.Context, id ID, by string, now time.Time) (p P
 		if p, err = tx.Page(ctx, id); err != nil || p.State == Resolved {
 			return err
 		}
-		if err := tx.Enqueue(ctx, detect.SettleJob(detect.Settle{Group: p.Group}, now)); err != nil {
+		still, err := detect.Settle(ctx, tx, s.Catalog(), p.Group, by+" resolved its page", now)
+		if err != nil {
 			return err
 		}
-		if err := s.resolve(ctx, tx, p.Group, by, "resolved by "+by, now); err != nil {
+		reason := "resolved by " + by
+		if still.Alerts > 0 {
+			reason += "; " + still.String()
+		}
+		if err := Ended(ctx, tx, p.Group, by, reason, now); err != nil {
 			return err
 		}
 		p, err = tx.Page(ctx, id)

@@ -50,7 +50,7 @@ func (s *Service) call(ctx context.Context, tx Tx, c Call, now time.Time) error 
 	case p.State == Open && p.Policy == c.Policy && slices.Equal(p.First, c.First):
 		return nil
 	default:
-		if err := s.resolve(ctx, tx, c.Group, event.System, "another call takes its place: "+c.Reason, now); err != nil {
+		if err := Ended(ctx, tx, c.Group, event.System, "another call takes its place: "+c.Reason, now); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/id"
+	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 )
@@ -19,28 +21,28 @@ import (
 type Checked struct {
 	Person  string `json:"person"`
 	Channel string `json:"channel"`
-	Address string `json:"address,omitempty"`
+	Address string `json:"address,omitempty"` // as it may be shown
+	Key     string `json:"key,omitempty"`     // tells addresses apart without showing them
 	OK      bool   `json:"ok"`
-	Text    string `json:"text"` // the provider's receipt, or what is wrong
+	Queued  bool   `json:"queued,omitempty"` // it is on its way; what becomes of it is known of the contact later
+	Text    string `json:"text"`             // the provider's receipt, or what is wrong
 }
 
 // Check sends a test message by each contact of the people and returns what happened, in their order. People who can only
 // be reached by the inbox are said to be so. An unknown person is an error with code not_found, before anything is sent.
 func (s *Service) Check(ctx context.Context, by string, people ...string) ([]Checked, error) {
-	return s.check(ctx, by, "", people, nil)
+	return s.check(ctx, by, "", people)
 }
 
 // CheckBy is Check by the contacts of one channel; a person without one is an error with code not_found.
 func (s *Service) CheckBy(ctx context.Context, by, channel string, people ...string) ([]Checked, error) {
-	return s.check(ctx, by, channel, people, nil)
+	return s.check(ctx, by, channel, people)
 }
 
-// check leaves the contacts alone of which a fresh result is known.
-func (s *Service) check(ctx context.Context, by, channel string, people []string, fresh map[[3]string]Readiness) ([]Checked, error) {
+func (s *Service) check(ctx context.Context, by, channel string, people []string) ([]Checked, error) {
 	now, c := s.Now(), s.Catalog()
 	var out []Checked
 	var to []catalog.Contact
-	var left []bool // alone
 	for _, name := range people {
 		p := c.People[name]
 		if p == nil {
@@ -51,16 +53,7 @@ func (s *Service) check(ctx context.Context, by, channel string, people []string
 			if channel != "" && contact.Channel != channel {
 				continue
 			}
-			r := Checked{Person: name, Channel: contact.Channel, Address: shown(contact)}
-			if contact.Channel == "inbox" {
-				r.Text = "no contact: only the inbox on the page, which wakes nobody"
-			}
-			known, ok := fresh[[3]string{name, contact.Channel, addressKey(contact.Address)}]
-			if ok {
-				r.OK, r.Text = known.OK, known.Text+" (tried at "+known.TestedAt.UTC().Format("15:04 UTC")+")"
-			}
-			out = append(out, r)
-			left = append(left, ok)
+			out = append(out, untried(name, contact))
 			to = append(to, contact)
 		}
 		if len(out) == before {
@@ -70,7 +63,7 @@ func (s *Service) check(ctx context.Context, by, channel string, people []string
 	var running sync.WaitGroup
 	slots := make(chan struct{}, 16)
 	for i := range out {
-		if to[i].Channel == "inbox" || left[i] {
+		if to[i].Channel == "inbox" {
 			continue
 		}
 		running.Go(func() {
@@ -83,24 +76,73 @@ func (s *Service) check(ctx context.Context, by, channel string, people []string
 	ctx = context.WithoutCancel(ctx) // what went out is written down, also when whoever asked does not wait for it
 	return out, s.Store.Update(ctx, func(tx Tx) error {
 		for i, r := range out {
-			if left[i] {
-				continue
-			}
-			if r.Channel != "inbox" {
-				if err := tx.SaveReadiness(ctx, tested(r, addressKey(to[i].Address), by, now)); err != nil {
-					return err
-				}
-			}
-			text := fmt.Sprintf("%s can be told by %s: %s", r.Person, r.Channel, r.Text)
-			if !r.OK {
-				text = fmt.Sprintf("%s cannot be told by %s: %s", r.Person, r.Channel, r.Text)
-			}
-			if err := tx.Append(ctx, event.New(KindChecked, now, by, r.Person, text, r)); err != nil {
+			if err := saveChecked(ctx, tx, r, to[i], by, now); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// untried is a contact before its test message is sent.
+func untried(person string, contact catalog.Contact) Checked {
+	r := Checked{Person: person, Channel: contact.Channel, Address: shown(contact), Key: addressKey(contact.Address)}
+	if contact.Channel == "inbox" {
+		r.Text = "no contact: only the inbox on the page, which wakes nobody"
+	}
+	return r
+}
+
+// saveChecked writes down and says what became of a test message.
+func saveChecked(ctx context.Context, tx Tx, r Checked, to catalog.Contact, by string, now time.Time) error {
+	if r.Channel != "inbox" {
+		if err := tx.SaveReadiness(ctx, tested(r, addressKey(to.Address), by, now)); err != nil {
+			return err
+		}
+	}
+	text := fmt.Sprintf("%s can be told by %s: %s", r.Person, r.Channel, r.Text)
+	if !r.OK {
+		text = fmt.Sprintf("%s cannot be told by %s: %s", r.Person, r.Channel, r.Text)
+	}
+	return tx.Append(ctx, event.New(KindChecked, now, by, r.Person, text, r))
+}
+
+// jobCheck sends one test message of many; the kind ends with its channel.
+const jobCheck = "page.check"
+
+// checking is a test message that waits.
+type checking struct {
+	Person  string    `json:"person"`
+	Channel string    `json:"channel"`
+	Key     string    `json:"key"` // of the address, which may be a secret
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+}
+
+// sendCheck sends a test message that waited. One that is known to have gone out is not sent again, and a contact that is not
+// in the catalog any more is nobody's.
+func (s *Service) sendCheck(ctx context.Context, j job.Job) error {
+	x, err := job.Decode[checking](j)
+	if err != nil {
+		return err
+	}
+	who := s.Catalog().People[x.Person]
+	if who == nil {
+		return nil
+	}
+	i := slices.IndexFunc(who.Contacts, func(c catalog.Contact) bool { return c.Channel == x.Channel && addressKey(c.Address) == x.Key })
+	if i < 0 {
+		return nil
+	}
+	known, err := s.readiness(ctx, x.Person, x.Channel, x.Key)
+	if err != nil || !known.TestedAt.Before(x.At) {
+		return err
+	}
+	now, to := s.Now(), who.Contacts[i]
+	r := untried(x.Person, to)
+	s.checkOne(ctx, &r, to, x.By, now)
+	ctx = context.WithoutCancel(ctx)
+	return s.Store.Update(ctx, func(tx Tx) error { return saveChecked(ctx, tx, r, to, x.By, now) })
 }
 
 func (s *Service) checkOne(ctx context.Context, r *Checked, to catalog.Contact, by string, now time.Time) {

@@ -24,6 +24,7 @@ type PolicyView struct {
 	Teams        []string              `json:"teams"`    // that have it
 	Loops        int                   `json:"loops"`
 	AckTimeout   catalog.Duration      `json:"ack_timeout"` // 0 means never
+	PageAgain    catalog.Duration      `json:"page_again"`  // when what still fires after a person ended it pages again; 0 means never
 	SupportHours *catalog.SupportHours `json:"support_hours,omitempty"`
 	Findings     []Finding             `json:"findings"`
 	Courses      []Course              `json:"courses"` // the worst severity first
@@ -126,7 +127,7 @@ func (s *Service) Policy(ctx context.Context, name string, now time.Time) (Polic
 	if err != nil {
 		return PolicyView{}, err
 	}
-	v := PolicyView{Name: name, Title: p.Title(), At: now, Services: servicesOf(c, p), Teams: []string{}, Loops: p.Loops, AckTimeout: p.AckTimeout, SupportHours: p.SupportHours,
+	v := PolicyView{Name: name, Title: p.Title(), At: now, Services: servicesOf(c, p), Teams: []string{}, Loops: p.Loops, AckTimeout: p.AckTimeout, PageAgain: catalog.Duration(p.PageAgainAfter()), SupportHours: p.SupportHours,
 		Findings: LintPolicy(c, p, made, s.works, now)}
 	service := ""
 	if v.Services == nil {
@@ -199,6 +200,9 @@ func (c Course) After(v PolicyView) []string {
 	}
 	if v.AckTimeout > 0 {
 		out = append(out, fmt.Sprintf("a page that is acknowledged and not resolved within %s opens again", v.AckTimeout))
+	}
+	if v.PageAgain > 0 {
+		out = append(out, fmt.Sprintf("alerts that still fire %s after a person said that it is over page again", v.PageAgain))
 	}
 	return out
 }

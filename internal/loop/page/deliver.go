@@ -33,10 +33,11 @@ func (s *Service) forChannel(kind, channel string) string {
 // that one that hangs delays no other; those that the server does not have are among them, because what was left for one
 // has to fail where people see it.
 func (s *Service) Tasks() job.Tasks {
-	out := job.Tasks{jobSend: s.send, jobNotice: s.sendNotice}
+	out := job.Tasks{jobSend: s.send, jobNotice: s.sendNotice, jobCheck: s.sendCheck}
 	for _, name := range slices.Concat(catalog.Channels(), slices.Collect(maps.Keys(s.channels))) {
 		out[s.forChannel(jobSend, name)] = s.send
 		out[s.forChannel(jobNotice, name)] = s.sendNotice
+		out[s.forChannel(jobCheck, name)] = s.sendCheck
 		out[s.forChannel(jobUpdate, name)] = s.update
 	}
 	return out

@@ -17,7 +17,7 @@ const (
 	jobEscalate = "page.escalate" // nobody acknowledged in time
 	jobReopen   = "page.reopen"   // an acknowledged page was not resolved in time
 	jobKeep     = "page.keep"     // a runbook ended well: the page may be held a little longer
-	jobResolve  = "page.resolve"  // a person said that the incident is over
+	jobResolve  = "page.resolve"  // a call is over
 	jobCall     = "page.call"     // people are called for what no alert is about
 	jobTell     = "page.tell"     // a person is told something that needs no answer
 	jobSend     = "page.send"     // one notification; the kind ends with its channel
@@ -46,7 +46,7 @@ type Keep struct {
 // KeepJob returns the order as a job that is due at once.
 func KeepJob(k Keep, now time.Time) job.Job { return job.New(jobKeep, string(k.Group), now, k) }
 
-// Resolve is the order to end the page of a group.
+// Resolve is the order to end a call.
 type Resolve struct {
 	Group  detect.GroupID `json:"group"`
 	Reason string         `json:"reason"`
@@ -105,7 +105,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err := s.calms(ctx, tx, c.Group, "", true, now); err != nil {
 				return err
 			}
-			return s.resolve(ctx, tx, c.Group, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
+			return Ended(ctx, tx, c.Group, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
 		},
 		detect.KindResolved: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			r, err := event.Decode[detect.AlertResolved](e)
@@ -141,10 +141,7 @@ func (s *Service) Timers() job.Timers[Tx] {
 			if err != nil {
 				return err
 			}
-			if err := tx.Enqueue(ctx, detect.SettleJob(detect.Settle{Group: r.Group}, now)); err != nil {
-				return err
-			}
-			return s.resolve(ctx, tx, r.Group, event.System, r.Reason, now)
+			return Ended(ctx, tx, r.Group, event.System, r.Reason, now)
 		},
 		jobCall: func(ctx context.Context, tx Tx, j job.Job, now time.Time) error {
 			c, err := job.Decode[Call](j)

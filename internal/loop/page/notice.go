@@ -23,7 +23,7 @@ type Notice struct {
 	Schedule string    `json:"schedule,omitempty"`
 	About    string    `json:"about,omitempty"` // what it is about when it is not a schedule, such as INC-7
 	Person   string    `json:"person"`
-	Kind     string    `json:"kind"` // soon, now, over, cover, swap, tickets or handoff
+	Kind     string    `json:"kind"` // soon, now, over, cover, swap, tickets, command or handoff
 	Title    string    `json:"title"`
 	Text     string    `json:"text"`
 	Link     string    `json:"link,omitempty"` // path of the page that shows it; default that of who is on call

@@ -142,7 +142,23 @@ func (s *Service) MakeOverride(ctx context.Context, o rota.Override, by string, 
 	if err := o.Check(s.Catalog(), now); err != nil {
 		return o, err
 	}
-	return o, s.Store.Update(ctx, func(tx Tx) error { return s.saveOverride(ctx, tx, KindOverridden, o, by, now) })
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		if o.Instead != "" {
+			r, err := s.rotaIn(ctx, tx, o.Schedule, now)
+			if err != nil {
+				return err
+			}
+			if err := r.Missing(s.Catalog(), o.Instead, o.From, o.To); err != nil {
+				return err
+			}
+			o.Changes = r.Times(o.Instead, o.From, o.To)
+		}
+		if err := s.saveOverride(ctx, tx, KindOverridden, o, by, now); err != nil {
+			return err
+		}
+		return s.closeMoot(ctx, tx, by, now)
+	})
+	return o, err
 }
 
 // saveOverride writes an override and says so; the schedule is looked at at once, because who is on call may have changed.
@@ -153,6 +169,9 @@ func (s *Service) saveOverride(ctx context.Context, tx Tx, kind string, o rota.O
 	text := fmt.Sprintf("%s is on call for %s from %s to %s", strings.Join(o.People, ", "), o.Schedule, s.local(o.Schedule, o.From), s.local(o.Schedule, o.To))
 	if o.Instead != "" {
 		text += " instead of " + o.Instead
+	}
+	if kind == KindOverridden && o.Partly() {
+		text += fmt.Sprintf(", who is on call %s of it", s.spans(o.Schedule, o.Changes))
 	}
 	if kind == KindUnoverridden {
 		text = fmt.Sprintf("%s cancelled that %s", by, text)
@@ -168,12 +187,20 @@ func (s *Service) saveOverride(ctx context.Context, tx Tx, kind string, o rota.O
 
 // local writes a time in the zone of a schedule.
 func (s *Service) local(schedule string, t time.Time) string {
-	if sch := s.Catalog().Schedules[schedule]; sch != nil {
-		if loc, err := sch.Zone(""); err == nil {
-			t = t.In(loc)
-		}
+	return rota.When(s.Catalog(), schedule, "", t)
+}
+
+// spans names some times in the zone of a schedule.
+func (s *Service) spans(schedule string, all []rota.Span) string {
+	const most = 3
+	var out []string
+	for _, x := range all[:min(most, len(all))] {
+		out = append(out, "from "+s.local(schedule, x.From)+" to "+s.local(schedule, x.To))
 	}
-	return t.Format("Mon 2 Jan 2006 15:04 MST")
+	if more := len(all) - most; more > 0 {
+		out = append(out, fmt.Sprintf("%d times more", more))
+	}
+	return strings.Join(out, ", ")
 }
 
 // CancelOverride marks an override; until then it did count. Both halves of a swap are cancelled together, and a cover
@@ -207,7 +234,10 @@ func (s *Service) CancelOverride(ctx context.Context, overrideID, by string, now
 				out = h
 			}
 		}
-		return s.reopen(ctx, tx, out, by, now)
+		if err := s.reopen(ctx, tx, out, by, now); err != nil {
+			return err
+		}
+		return s.closeMoot(ctx, tx, by, now)
 	})
 	return out, err
 }
@@ -274,10 +304,17 @@ func (s *Service) TakeCover(ctx context.Context, coverID, person, by string, now
 			return err
 		}
 		var o rota.Override
-		if c, o, err = c.Take(person, by, now); err != nil {
+		if c, o, err = c.Take(s.Catalog(), person, by, now); err != nil {
 			return err
 		}
-		o.ID, c.Override = overrideID, overrideID
+		r, err := s.rotaIn(ctx, tx, c.Schedule, now)
+		if err != nil {
+			return err
+		}
+		if err := r.Missing(s.Catalog(), c.Person, o.From, o.To); err != nil {
+			return errs.New(errs.Conflict, "there is nothing to cover any more: %s", errs.Message(err))
+		}
+		o.ID, o.Changes, c.Override = overrideID, r.Times(c.Person, o.From, o.To), overrideID
 		if err := o.Check(s.Catalog(), now); err != nil {
 			return err
 		}
@@ -288,12 +325,72 @@ func (s *Service) TakeCover(ctx context.Context, coverID, person, by string, now
 		if err := s.saveOverride(ctx, tx, KindOverridden, o, by, now); err != nil {
 			return err
 		}
-		if c.Person == by {
-			return nil
+		if err := s.closeMoot(ctx, tx, by, now); err != nil || c.Person == by {
+			return err
 		}
 		return s.notice(ctx, tx, Notice{Schedule: c.Schedule, Person: c.Person, Kind: "cover", Title: person + " covers for you", Text: text}, now)
 	})
 	return c, err
+}
+
+// closeMoot closes the requests for cover and the swaps of which nothing is left because somebody changed who is on call, and
+// tells those who wait for an answer.
+func (s *Service) closeMoot(ctx context.Context, tx Tx, by string, now time.Time) error {
+	c := s.Catalog()
+	find := func(schedule string) (*rota.Rota, error) { return s.rotaIn(ctx, tx, schedule, now) }
+	covers, err := tx.Covers(ctx, "", now)
+	if err != nil {
+		return err
+	}
+	for _, cv := range covers {
+		if cv.State != rota.CoverOpen || c.Schedules[cv.Schedule] == nil {
+			continue
+		}
+		r, err := find(cv.Schedule)
+		if err != nil {
+			return err
+		}
+		cv, moot := cv.Moot(c, r, now)
+		if !moot {
+			continue
+		}
+		text := fmt.Sprintf("the request for cover for %s is closed, because %s changed who is on call: %s", cv.Person, by, cv.Why)
+		if err := s.saveCover(ctx, tx, KindCoverCancelled, cv, event.System, text, now); err != nil {
+			return err
+		}
+		for _, p := range others(by, cv.Person, cv.By) {
+			if err := s.notice(ctx, tx, Notice{Schedule: cv.Schedule, Person: p, Kind: "cover", Title: "No cover is needed any more", Text: text}, now); err != nil {
+				return err
+			}
+		}
+	}
+	swaps, err := tx.Swaps(ctx, now)
+	if err != nil {
+		return err
+	}
+	for _, sw := range swaps {
+		sw, moot, err := sw.Moot(c, now, find)
+		if err != nil {
+			return err
+		}
+		if !moot {
+			continue
+		}
+		text := fmt.Sprintf("the swap of %s and %s is closed, because %s changed who is on call: %s", sw.A.Person, sw.B.Person, by, sw.Why)
+		if err := s.saveSwap(ctx, tx, KindSwapCancelled, sw, event.System, text, now); err != nil {
+			return err
+		}
+		if err := s.tellSwap(ctx, tx, sw, others(by, sw.A.Person, sw.B.Person, sw.By), "No swap any more", text, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// others returns people without one of them, each once.
+func others(but string, people ...string) []string {
+	slices.Sort(people)
+	return slices.DeleteFunc(slices.Compact(people), func(p string) bool { return p == but })
 }
 
 // CancelCover withdraws an open request. Cancelling twice is no error.

@@ -14,6 +14,7 @@ import (
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/catalog"
 )
 
@@ -22,19 +23,21 @@ import (
 type Readiness struct {
 	Person      string    `json:"person"`
 	Channel     string    `json:"channel"`
-	Address     string    `json:"address,omitempty"` // as it may be shown
-	Key         string    `json:"key"`               // tells addresses apart without showing them
+	Address     string    `json:"address,omitempty"`  // as it may be shown
+	Key         string    `json:"key"`                // tells addresses apart without showing them
+	QueuedAt    time.Time `json:"queued_at,omitzero"` // a test message is on its way since then
 	TestedAt    time.Time `json:"tested_at,omitzero"`
 	TestedBy    string    `json:"tested_by,omitempty"`
 	OK          bool      `json:"ok"` // the provider accepted it
 	Text        string    `json:"text,omitempty"`
 	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` // when the person said that a test message arrived
-	State       string    `json:"state"`                 // no contact, failed, never tested, not confirmed or ok
+	State       string    `json:"state"`                 // no contact, being tested, failed, never tested, not confirmed or ok
 }
 
 // States of a contact, the worst first.
 const (
 	ReadyNone        = "no contact"
+	ReadyTesting     = "being tested"
 	ReadyFailed      = "failed"
 	ReadyUntested    = "never tested"
 	ReadyUnconfirmed = "not confirmed"
@@ -46,6 +49,8 @@ func (r Readiness) state() string {
 	switch {
 	case r.Channel == "inbox":
 		return ReadyNone
+	case !r.QueuedAt.IsZero():
+		return ReadyTesting
 	case r.TestedAt.IsZero():
 		return ReadyUntested
 	case !r.OK:
@@ -135,28 +140,62 @@ func triedContacts(p *catalog.Person) []catalog.Contact {
 	return out
 }
 
-// CheckEveryone sends a test message by each contact of everybody who is on a rota within 30 days, or of all people.
-// Contacts that were tried a few minutes ago are left alone: their result is the one that is known.
-func (s *Service) CheckEveryone(ctx context.Context, by string, all bool) ([]Checked, error) {
+// CheckEveryone has a test message sent by each contact of everybody who is on a rota within 30 days, or of all people, and
+// returns the contacts at once: those that are queued are tried one after the other of each channel, and Ready says what
+// became of them. Contacts that were tried a few minutes ago are left alone: their result is the one that is known.
+func (s *Service) CheckEveryone(ctx context.Context, by string, all bool) (out []Checked, err error) {
 	now := s.Now()
 	people := slices.Sorted(maps.Keys(s.Catalog().People))
 	if !all {
-		var err error
 		if people, err = s.OnRotaSoon(ctx, now); err != nil {
 			return nil, err
 		}
 	}
-	ready, err := s.Ready(ctx)
-	if err != nil {
-		return nil, err
-	}
-	fresh := map[[3]string]Readiness{}
-	for _, r := range ready {
-		if now.Sub(r.TestedAt) < retest {
-			fresh[[3]string{r.Person, r.Channel, r.Key}] = r
+	return out, s.Store.Update(ctx, func(tx Tx) error {
+		ready, err := s.readyIn(ctx, tx)
+		if err != nil {
+			return err
 		}
+		known := map[[3]string]Readiness{}
+		for _, r := range ready {
+			known[[3]string{r.Person, r.Channel, r.Key}] = r
+		}
+		out = nil
+		for _, name := range people {
+			who := s.Catalog().People[name]
+			if who == nil {
+				continue // the catalog changed meanwhile
+			}
+			for _, contact := range triedContacts(who) {
+				r, key := untried(name, contact), addressKey(contact.Address)
+				k := known[[3]string{name, contact.Channel, key}]
+				switch {
+				case contact.Channel == "inbox":
+				case now.Sub(k.TestedAt) < retest:
+					r.OK, r.Text = k.OK, k.Text+" (tried at "+k.TestedAt.UTC().Format("15:04 UTC")+")"
+				default:
+					r.Queued, r.Text = true, "on its way"
+					if err := s.queueCheck(ctx, tx, k, checking{name, contact.Channel, key, by, now}, now); err != nil {
+						return err
+					}
+				}
+				out = append(out, r)
+			}
+		}
+		return nil
+	})
+}
+
+// queueCheck enqueues a test message, unless one is on its way.
+func (s *Service) queueCheck(ctx context.Context, tx Tx, k Readiness, x checking, now time.Time) error {
+	if now.Sub(k.QueuedAt) < retest {
+		return nil
 	}
-	return s.check(ctx, by, "", people, fresh)
+	k.QueuedAt = now
+	if err := tx.SaveReadiness(ctx, k); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, job.New(s.forChannel(jobCheck, x.Channel), strings.Join([]string{x.Person, x.Channel, x.Key}, "/"), now, x))
 }
 
 // confirmToken returns a signed token that lets its holder say that a test message arrived.

@@ -35,9 +35,16 @@ func TestEverybodyOnARotaIsTriedAndSaysThatItArrived(t *testing.T) {
 	w.cat.Schedules = map[string]*catalog.Schedule{"first": {Meta: catalog.Meta{Name: "first"}, TimeZone: "UTC", Start: "2026-01-05T09:00", Turn: catalog.Every(7 * 24 * time.Hour), Members: catalog.Crews("ada", "ben")}}
 	w.want("before", w.states(), []string{"ada email never tested", "ben email never tested", "ben sms never tested", "cleo email never tested", "dora inbox no contact"})
 	out, err := w.s.CheckEveryone(t.Context(), "ines", false)
-	if err != nil || len(out) != 3 || len(w.mail.sent) != 2 {
-		t.Fatalf("%+v, %v, %d sent", out, err, len(w.mail.sent))
+	if err != nil || len(out) != 3 || !out[0].Queued || len(w.mail.sent) != 0 {
+		t.Fatalf("%+v, %v, %d sent: nobody waits for what is sent", out, err, len(w.mail.sent))
 	}
+	w.want("meanwhile", w.states()[:4], []string{"ada email being tested", "ben email being tested", "ben sms being tested", "cleo email never tested"})
+	if _, err := w.s.CheckEveryone(t.Context(), "ines", false); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	w.want("each once", len(w.mail.sent), 2)
+	w.want("said by whom", w.Facts(page.KindChecked)[0].Actor, "ines")
 	w.want("after", w.states(), []string{"ada email not confirmed", "ben email not confirmed", "ben sms failed", "cleo email never tested", "dora inbox no contact"})
 
 	token := ""
@@ -71,7 +78,8 @@ func TestEverybodyOnARotaIsTriedAndSaysThatItArrived(t *testing.T) {
 	}
 
 	w.For(5 * time.Minute)
-	if out, err = w.s.CheckEveryone(t.Context(), "ines", true); err != nil || len(out) != 5 || len(w.mail.sent) != 3 {
+	out, err = w.s.CheckEveryone(t.Context(), "ines", true)
+	if w.Settle(); err != nil || len(out) != 5 || out[0].Queued || !out[3].Queued || len(w.mail.sent) != 3 {
 		t.Errorf("a few minutes later only who was not tried is: %+v, %v, %d sent", out, err, len(w.mail.sent))
 	}
 	w.want("and what was confirmed stays", w.states(), []string{"ada email ok", "ben email not confirmed", "ben sms failed", "cleo email not confirmed", "dora inbox no contact"})

@@ -71,7 +71,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	}
 	p := Page{
 		ID: ID(id.New("pg", now)), Group: a.Group, Service: a.Service, Severity: a.Severity, State: Open,
-		Title: a.Headline(), Context: a.Reason, Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
+		Title: a.Headline(), Context: strings.TrimPrefix(a.Again+"; "+a.Reason, "; "), Links: a.Links, OpenedAt: now, ReleasedAt: now, Reason: "no runbook may hold it",
 	}
 	if p.Group.Synthetic() {
 		return s.hold(ctx, tx, p, now.Add(roundHold), "the watchdog tries the timers", "the timers work", now)
@@ -278,6 +278,10 @@ func (s *Service) notified(ctx context.Context, tx Tx, p Page, n Notification, k
 }
 
 func (s *Service) append(ctx context.Context, tx Tx, kind string, p Page, actor, text string, people []string, now time.Time) error {
+	return appendTo(ctx, tx, kind, p, actor, text, people, now)
+}
+
+func appendTo(ctx context.Context, tx event.Appender, kind string, p Page, actor, text string, people []string, now time.Time) error {
 	e := event.New(kind, now, actor, string(p.ID), text, Changed{p, people})
 	e.Service, e.Group = p.Service, string(p.Group)
 	return tx.Append(ctx, e)
@@ -330,8 +334,17 @@ func (s *Service) untake(ctx context.Context, tx Tx, pageID ID, now time.Time) e
 	return s.tell(ctx, tx, p.reopen(now, now.Sub(p.AckedAt)), KindReopened, now)
 }
 
-// resolve ends the page of a group.
-func (s *Service) resolve(ctx context.Context, tx Tx, g detect.GroupID, by, reason string, now time.Time) error {
+// Ender is what a transaction has to have for Ended.
+type Ender interface {
+	event.Appender
+	job.Enqueuer
+	PageOf(ctx context.Context, g detect.GroupID) (Page, error)
+	SavePage(ctx context.Context, p Page) error
+}
+
+// Ended is the order to end the page of a group; one without a live page is no error. A later phase gives it in the
+// transaction in which it ends what the page is about: an alert that comes after that opens another.
+func Ended(ctx context.Context, tx Ender, g detect.GroupID, by, reason string, now time.Time) error {
 	p, err := tx.PageOf(ctx, g)
 	if errs.Is(err, errs.NotFound) {
 		return nil
@@ -355,7 +368,7 @@ func (s *Service) resolve(ctx context.Context, tx Tx, g detect.GroupID, by, reas
 	if err := tx.Cancel(ctx, jobReopen, string(p.ID)); err != nil {
 		return err
 	}
-	return s.append(ctx, tx, KindResolved, p, by, "page resolved: "+reason, nil, now)
+	return appendTo(ctx, tx, KindResolved, p, by, "page resolved: "+reason, nil, now)
 }
 
 // Live returns the pages that are not resolved, the newest first.

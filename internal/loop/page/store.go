@@ -23,6 +23,7 @@ type Store interface {
 type Tx interface {
 	event.Appender
 	job.Enqueuer
+	detect.Settler
 	// Page returns a page or an error with code not_found.
 	Page(ctx context.Context, id ID) (Page, error)
 	// PageOf returns the newest page of a group that is not resolved, or an error with code not_found.

@@ -67,7 +67,7 @@ func (s *Service) AnswerSwap(ctx context.Context, swapID string, take bool, why,
 		if sw, err = tx.Swap(ctx, swapID); err != nil {
 			return err
 		}
-		if sw, err = sw.Answer(take, why, by, now); err != nil {
+		if sw, err = sw.Answer(s.Catalog(), take, why, by, now); err != nil {
 			return err
 		}
 		switch sw.State {
@@ -130,7 +130,7 @@ func (s *Service) checkSwap(ctx context.Context, tx Tx, sw rota.Swap, now time.T
 
 // halves returns the overrides of a swap, checked.
 func (s *Service) halves(ctx context.Context, tx Tx, sw rota.Swap, ids [2]string, now time.Time) ([2]rota.Override, error) {
-	out, err := sw.Overrides(now, func(schedule string) (*rota.Rota, error) { return s.rotaIn(ctx, tx, schedule, now) })
+	out, err := sw.Overrides(s.Catalog(), now, func(schedule string) (*rota.Rota, error) { return s.rotaIn(ctx, tx, schedule, now) })
 	for i := range out {
 		if out[i].ID = ids[i]; err == nil {
 			err = out[i].Check(s.Catalog(), now)
@@ -145,11 +145,6 @@ func (s *Service) swap(ctx context.Context, tx Tx, sw rota.Swap, ids [2]string, 
 	if err != nil {
 		return err
 	}
-	for _, o := range made {
-		if err := s.saveOverride(ctx, tx, KindOverridden, o, by, now); err != nil {
-			return err
-		}
-	}
 	text := "swapped: " + s.swapWords(sw)
 	if sw.Forced {
 		text = by + " decided a swap: " + s.swapWords(sw)
@@ -157,9 +152,15 @@ func (s *Service) swap(ctx context.Context, tx Tx, sw rota.Swap, ids [2]string, 
 	if err := s.saveSwap(ctx, tx, KindSwapTaken, sw, by, text, now); err != nil {
 		return err
 	}
-	tell := slices.DeleteFunc([]string{sw.A.Person, sw.B.Person, sw.By}, func(p string) bool { return p == by })
-	slices.Sort(tell)
-	return s.tellSwap(ctx, tx, sw, slices.Compact(tell), "Shifts were swapped", text, now)
+	for _, o := range made {
+		if err := s.saveOverride(ctx, tx, KindOverridden, o, by, now); err != nil {
+			return err
+		}
+	}
+	if err := s.closeMoot(ctx, tx, by, now); err != nil {
+		return err
+	}
+	return s.tellSwap(ctx, tx, sw, others(by, sw.A.Person, sw.B.Person, sw.By), "Shifts were swapped", text, now)
 }
 
 func (s *Service) saveSwap(ctx context.Context, tx Tx, kind string, sw rota.Swap, by, text string, now time.Time) error {

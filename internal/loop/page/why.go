@@ -98,6 +98,9 @@ func explain(a detect.Alert, p *Page, ns []Notification, facts []event.Event, c 
 	for _, m := range a.Muted {
 		add(time.Time{}, "muted", "%s", m)
 	}
+	if a.Again != "" {
+		add(time.Time{}, "fires", "%s", a.Again)
+	}
 	if a.Ticket() {
 		add(time.Time{}, "page", "a ticket pages nobody: it waits for a working day")
 	}

@@ -20,7 +20,7 @@ import (
 type Command struct {
 	Region  string    `json:"region,omitempty"`  // whose people command; empty for the global commander, and without regions
 	Reason  string    `json:"reason,omitempty"`  // why this region, or the global commander
-	Until   time.Time `json:"until,omitzero"`    // when the region's coverage ends: command is handed over then
+	Until   time.Time `json:"until,omitzero"`    // when the region's coverage ends, or the shift of the commander: command is handed over then
 	Calling *Calling  `json:"calling,omitempty"` // who is called to take command and has not answered
 	Widened bool      `json:"widened,omitempty"` // the global commander was called because several regions are hit
 }
@@ -74,14 +74,33 @@ func servicesIn(c *catalog.Catalog, services []string) []string {
 // commandGroup returns the group of the page that calls a commander.
 func (i Incident) commandGroup() detect.GroupID { return detect.GroupID("command/" + string(i.ID)) }
 
-// afresh returns the incident as it is when it came back: people have not been told, and who commanded keeps it only while
-// their region is still on duty.
-func (i Incident) afresh(d catalog.Duty) Incident {
+// afresh returns the incident as it is when it came back: people have not been told. Who commanded keeps it, unless it is
+// worse than it was, or another region is on duty: an incident that comes and goes must not wake its commander each time.
+func (i Incident) afresh(d catalog.Duty, was detect.Severity) Incident {
 	i.ToldAt = time.Time{}
-	if d.Policy != "" && (i.Command.Region == "" || i.Command.Region != d.Region) {
+	if d.Policy != "" && (i.Severity.Worse(was) || i.Command.Region != "" && i.Command.Region != d.Region) {
 		i.Commander, i.Command = "", Command{}
 	}
 	return i
+}
+
+// tellBack tells the commander that an incident is back of which they have command yet.
+func (s *Service) tellBack(ctx context.Context, tx Tx, i Incident, now time.Time) error {
+	if i.Commander == "" || i.Reopened == 0 || !needsCommander(i.Severity) {
+		return nil
+	}
+	return tx.Enqueue(ctx, page.TellJob(page.Tell{
+		Key: fmt.Sprintf("%s/back/%d", i.ID, i.Reopened), About: string(i.ID), Person: i.Commander, Kind: "command",
+		Title: fmt.Sprintf("%s is back, and you have command", i.ID), Text: fmt.Sprintf("%s It came back %s.", i.brief(now), times(i.Reopened)),
+		Link: "/incidents/" + string(i.ID),
+	}, now))
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // called saves an incident, and has its commander called when that is due.
@@ -118,6 +137,9 @@ func (s *Service) told(ctx context.Context, tx Tx, g detect.GroupID, now time.Ti
 	}
 	if i.ToldAt.IsZero() {
 		i.ToldAt = now
+		if err := s.tellBack(ctx, tx, i, now); err != nil {
+			return err
+		}
 	}
 	return s.called(ctx, tx, i, now)
 }
@@ -173,6 +195,9 @@ func (s *Service) answered(ctx context.Context, tx Tx, p page.Page, by string, n
 			text += ", instead of " + i.Commander
 		}
 		i.Commander, i.Command.Region, i.Command.Reason, i.Command.Until, i.Command.Calling = by, c.Region, c.Reason, c.Until, nil
+		if err := s.until(ctx, tx, &i, now); err != nil {
+			return err
+		}
 		return s.commands(ctx, tx, i, event.System, text, now)
 	case callRole:
 		return s.give(ctx, tx, i, rest, by, by, fmt.Sprintf("%s is %s: answered the call", by, rest), now)
@@ -180,6 +205,55 @@ func (s *Service) answered(ctx context.Context, tx Tx, p page.Page, by string, n
 		return s.handoffAnswered(ctx, tx, HandoffID(rest), by, now)
 	}
 	return nil
+}
+
+// shiftLooks is how far ahead the end of a commander's shift is looked for.
+const shiftLooks = 62 * 24 * time.Hour
+
+// shiftEnds returns when the commander's time on call ends who stands for a region, or for all of them, at a time: on the first
+// schedule of the chain that has them then. It is zero when none has, and when no end is near.
+func (s *Service) shiftEnds(ctx context.Context, tx Tx, i Incident, at time.Time) (time.Time, error) {
+	c := s.Catalog()
+	policy := catalog.RegionPolicy(i.Command.Region)
+	switch {
+	case len(c.Regions) == 0:
+		policy = catalog.PolicyCommand
+	case i.Command.Region == "":
+		policy = catalog.PolicyGlobal
+	}
+	pol := c.Policies[policy]
+	if pol == nil {
+		return time.Time{}, nil
+	}
+	end := at.Add(shiftLooks)
+	for _, step := range pol.Steps {
+		for _, t := range step.Targets {
+			sch := c.Schedules[t.Schedule]
+			if sch == nil {
+				continue
+			}
+			made, err := tx.Overrides(ctx, sch.Name, at, end)
+			if err != nil {
+				return time.Time{}, err
+			}
+			r, err := rota.New(sch, made)
+			if err != nil {
+				continue // a checked catalog has no such schedule
+			}
+			if on := r.Times(i.Commander, at, end); len(on) > 0 && !on[0].From.After(at) && on[0].To.Before(end) {
+				return on[0].To, nil
+			}
+		}
+	}
+	return time.Time{}, nil
+}
+
+// until fills in when the commander's shift ends where their region's coverage does not.
+func (s *Service) until(ctx context.Context, tx Tx, i *Incident, at time.Time) (err error) {
+	if i.Open() && i.Command.Until.IsZero() {
+		i.Command.Until, err = s.shiftEnds(ctx, tx, *i, at)
+	}
+	return err
 }
 
 // commands saves an incident whose commander changed, says so, and sets the timer of the next handoff.
@@ -215,6 +289,9 @@ func (s *Service) Command(ctx context.Context, incident ID, person, by string, n
 		}
 		if i.Commander, i.Command.Reason = person, reason; i.Open() {
 			if i.Command.Region, i.Command.Until, err = s.regionOf(ctx, tx, person, now); err != nil {
+				return err
+			}
+			if err := s.until(ctx, tx, &i, now); err != nil {
 				return err
 			}
 		}

@@ -340,3 +340,34 @@ func TestRolesAreGivenAndCalled(t *testing.T) {
 		t.Errorf("%+v, %v", live, err)
 	}
 }
+
+// It comes and goes: who took command once is told each time and called no more, unless it is worse.
+func TestIncidentThatFlapsCallsItsCommanderOnce(t *testing.T) {
+	for _, where := range []string{"emea", ""} { // by region, or the global commander
+		g := newStage(t, "2026-11-27 12:00", regions(""))
+		ic, labels := "ines", map[string]string{"region": "eu-west-1"}
+		if where == "" {
+			g.cat.Regions = nil
+			g.cat.Policies[catalog.PolicyCommand] = g.cat.Policies[catalog.PolicyGlobal]
+			ic, labels = "greta", nil
+		}
+		flap := func(sev detect.Severity) string {
+			g.calm("g")
+			g.For(time.Minute)
+			g.heard()
+			g.fire("g", sev, labels)
+			return g.heard()
+		}
+		g.fire("g", detect.SEV2, labels)
+		g.want("at first", g.heard(), ic+"! mira!")
+		g.want("nobody took it", flap(detect.SEV2), ic+"! mira!")
+		g.ack("command/INC-1", ic)
+		for n := 2; n < 5; n++ {
+			g.want("told", flap(detect.SEV2), ic+" mira!")
+			i := g.incident()
+			g.want("has it", i.Commander, ic)
+			g.want("came back", i.Reopened, n)
+		}
+		g.want("worse", flap(detect.SEV1), ic+"! mira!")
+	}
+}

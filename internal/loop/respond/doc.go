@@ -11,7 +11,8 @@
 //	                 └───────────────────── an alert of the group fires again ──────┘
 //
 // For SEV1 and SEV2 a commander is called when people are told: the region that is on duty, or the global commander. Who
-// acknowledges that call has command. At the end of the region's coverage command is handed over, which is a handoff:
+// acknowledges that call has command. At the end of the region's coverage, or of the commander's shift where there is no such
+// end, command is handed over, which is a handoff:
 //
 //	        30 min before the end         end of coverage        confirmed, or acknowledged
 //	(none) ───────────────────▶ announced ───────────────▶ due ────────────────────────────▶ accepted

@@ -92,15 +92,19 @@ func manner(rules catalog.Handoff, s detect.Severity) (synchronous bool, within 
 }
 
 // announce decides when the handoff of an incident is announced: some time before the coverage of the region that commands
-// ends. It is zero when command stays: nobody commands, no region does, or its coverage does not end.
+// ends, or before the shift of the commander does where there is no such end. It is zero when command stays: nobody commands,
+// or no end is in sight.
 func announce(i Incident, c *catalog.Catalog, now time.Time) time.Time {
 	r := c.Regions[i.Command.Region]
-	if !i.Open() || i.Commander == "" || r == nil {
+	if !i.Open() || i.Commander == "" {
 		return time.Time{}
 	}
-	end := r.Coverage.Until(now)
+	var end time.Time
+	if r != nil {
+		end = r.Coverage.Until(now)
+	}
 	if end.IsZero() {
-		end = i.Command.Until // it is over already
+		end = i.Command.Until // it is over already, or that of a shift
 	}
 	if end.IsZero() {
 		return time.Time{}

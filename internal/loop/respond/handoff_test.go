@@ -1,6 +1,7 @@
 package respond_test
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -222,7 +223,7 @@ func TestReopenedIncidentIsCommandedByWhoIsOnDuty(t *testing.T) {
 	g.For(10 * time.Minute)
 	g.heard()
 	g.fire("g", detect.SEV1, map[string]string{"region": "emea"})
-	g.want("ines is still there", g.heard()+" "+g.incident().Commander, "mira! ines")
+	g.want("ines is still there", g.heard()+" "+g.incident().Commander, "ines mira! ines")
 	g.until("17:30")
 	g.want("and hands over", g.heard(), "ines kenji")
 	g.calm("g")
@@ -265,4 +266,69 @@ func itoa(ns ...int) string {
 		out = append(out, strconv.Itoa(n))
 	}
 	return strings.Join(out, "/")
+}
+
+// Where no coverage ends, command is handed over when the commander's shift does: of a region around the clock, of the global
+// commander, and in a catalog without regions.
+func TestCommandIsHandedOverAtTheShiftChange(t *testing.T) {
+	shifts := func(text, schedule string) string {
+		i := strings.Index(text, "metadata: {name: "+schedule)
+		return text[:i] + strings.Replace(text[i:], "{start: 2026-01-05, members: [", "{start: \"2026-01-05T14:00\", turn: 1d, members: [bela, ", 1)
+	}
+	around := regexp.MustCompile(`coverage: \{from: "08:00", to: "18:00"\}, serves: \[eu-west-1\]`).ReplaceAllString(shifts(regions(""), "emea-ic"), `coverage: {from: "00:00", to: "00:00"}, serves: [eu-west-1]`)
+	alone := shifts(onePolicy+`---
+apiVersion: nightkeeper/v1
+kind: Schedule
+metadata: {name: chief, labels: {role: commander}}
+spec: {start: 2026-01-05, members: [greta], noticeBefore: 0s}
+---
+apiVersion: nightkeeper/v1
+kind: Person
+metadata: {name: greta}
+spec: {contacts: [{channel: email, address: greta@example.org}]}
+---
+apiVersion: nightkeeper/v1
+kind: Person
+metadata: {name: bela}
+spec: {contacts: [{channel: email, address: bela@example.org}]}
+`, "chief")
+	for name, c := range map[string]struct {
+		text, region string
+		fire         []string
+	}{
+		"around the clock": {around, "emea", []string{"eu-west-1"}},
+		"global":           {shifts(regions(""), "global-ic"), "", []string{"eu-west-1", "us-west-2"}},
+		"no regions":       {alone, "", []string{""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newStage(t, "2026-11-27 12:00", c.text)
+			for _, l := range c.fire {
+				g.fire("g", detect.SEV2, map[string]string{"region": l})
+			}
+			i := g.incident()
+			if i.Command.Calling == nil {
+				t.Fatalf("%+v", i)
+			}
+			was := i.Command.Calling.People[len(i.Command.Calling.People)-1]
+			g.ack("command/INC-1", was)
+			i = g.incident()
+			end := time.Date(2026, 11, 27, 14, 0, 0, 0, time.UTC)
+			if i.Commander != was || i.Command.Region != c.region || !i.Command.Until.Equal(end) {
+				t.Fatalf("%s: %+v", i.Commander, i.Command)
+			}
+			g.until("13:29")
+			g.want("handoffs", len(g.Facts(respond.KindHandoffAnnounced)), 0)
+			g.until("13:30")
+			h := g.handoff()
+			if h.From != was || h.To == was || h.To == "" || !h.DueAt.Equal(end) {
+				t.Fatalf("%+v", h)
+			}
+			g.until("14:05")
+			g.ok(g.s.Accept(t.Context(), h.ID, h.To, g.Now()))
+			i = g.incident()
+			if i.Commander != h.To || !i.Command.Until.Equal(end.Add(24*time.Hour)) {
+				t.Errorf("%s: %+v", i.Commander, i.Command)
+			}
+		})
+	}
 }

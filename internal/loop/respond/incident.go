@@ -97,7 +97,9 @@ func (i Incident) since() time.Time {
 // attach adds an alert to the incident, and opens it again when it was resolved.
 func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened bool) {
 	next = i
-	next.Alerts = append(slices.Clone(i.Alerts), a.ID)
+	if !slices.Contains(i.Alerts, a.ID) {
+		next.Alerts = append(slices.Clone(i.Alerts), a.ID)
+	}
 	for _, s := range named(a) {
 		if !slices.Contains(next.Burning, s) {
 			next.Burning = append(slices.Clone(i.Burning), s)
@@ -115,6 +117,9 @@ func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened
 		next.Reopened++
 		next.ReopenedAt = now
 		next.Reason = "an alert fires again: " + a.Headline()
+		if a.Again != "" {
+			next.Reason = a.Headline() + ": " + a.Again
+		}
 		return next, true
 	}
 	return next, false

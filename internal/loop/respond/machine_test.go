@@ -133,7 +133,7 @@ func TestPersonResolvesWithAReason(t *testing.T) {
 	w.fire("g", "checkout", detect.SEV2)
 	f := func(id respond.ID, reason string, want errs.Code) {
 		t.Helper()
-		if err := w.s.Resolve(t.Context(), id, "mira", reason, w.Now()); errs.CodeOf(err) != want {
+		if _, err := w.s.Resolve(t.Context(), id, "mira", reason, w.Now()); errs.CodeOf(err) != want {
 			t.Errorf("%s %q: %v, want %q", id, reason, err, want)
 		}
 	}
@@ -207,7 +207,7 @@ func TestRandomWalkKeepsThePromises(t *testing.T) {
 					}
 				case 5:
 					if any != "" && rng.IntN(4) == 0 {
-						if err := w.s.Resolve(t.Context(), any, "mira", "over", w.Now()); err == nil {
+						if _, err := w.s.Resolve(t.Context(), any, "mira", "over", w.Now()); err == nil {
 							for _, i := range w.all() {
 								if i.ID == any {
 									firing[string(i.Group)] = false // a person says so

@@ -47,7 +47,8 @@ func (s *Service) arm(ctx context.Context, tx Tx, i Incident, now time.Time) err
 	return tx.Enqueue(ctx, job.New(jobHandoff, string(i.ID), at, nil))
 }
 
-// coverageEnds announces the handoff to the region that is on duty when the coverage of the commander's region is over.
+// coverageEnds announces the handoff to whoever is on duty when the coverage of the commander's region is over, or their
+// shift.
 func (s *Service) coverageEnds(ctx context.Context, tx Tx, incident ID, now time.Time) error {
 	i, err := tx.Incident(ctx, incident)
 	if err != nil {
@@ -74,6 +75,9 @@ func (s *Service) coverageEnds(ctx context.Context, tx Tx, incident ID, now time
 	}
 	if to == i.Commander { // nobody has to be told anything
 		i.Command.Region, i.Command.Until, i.Command.Reason = d.Region, d.Until, d.Reason
+		if err := s.until(ctx, tx, &i, due); err != nil {
+			return err
+		}
 		return s.commands(ctx, tx, i, event.System, fmt.Sprintf("%s keeps command, for %s from %s on", to, cmp.Or(d.Region, "all regions"), due.UTC().Format("15:04 UTC")), now)
 	}
 	return s.begin(ctx, tx, i, Handoff{To: to, ToRegion: d.Region, Policy: d.Policy, Reason: d.Reason, BegunBy: event.System, DueAt: due}, now)
@@ -258,6 +262,9 @@ func (s *Service) accept(ctx context.Context, tx Tx, h Handoff, by string, now t
 	i.Command = Command{Region: h.ToRegion, Reason: h.Reason, Widened: i.Command.Widened}
 	if r := s.Catalog().Regions[h.ToRegion]; r != nil {
 		i.Command.Until = r.Coverage.Until(later(now, h.DueAt))
+	}
+	if err := s.until(ctx, tx, &i, later(now, h.DueAt)); err != nil {
+		return err
 	}
 	if err := s.closeHandoff(ctx, tx, h, h.Reason, now); err != nil {
 		return err

@@ -64,7 +64,7 @@ func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Tim
 	if reopened {
 		kind, text = KindReopened, next.Reason
 		next.Cause, next.Diagnosis = nil, diagnose.Diagnosis{}
-		next = next.afresh(s.Catalog().Duty(next.Regions, now))
+		next = next.afresh(s.Catalog().Duty(next.Regions, now), i.Severity)
 	}
 	if err := s.append(ctx, tx, kind, next, event.System, text, now); err != nil {
 		return err
@@ -276,24 +276,37 @@ func (s *Service) resolve(ctx context.Context, tx Tx, i Incident, actor, reason 
 	return s.append(ctx, tx, KindResolved, i, actor, fmt.Sprintf("%s resolved after %s: %s", i.ID, now.Sub(i.OpenedAt).Round(time.Second), reason), now)
 }
 
-// Resolve ends an incident because a person says so.
-func (s *Service) Resolve(ctx context.Context, incident ID, by, reason string, now time.Time) error {
+// Resolve ends an incident because a person says so, and returns it as it is then: its reason says what still fires.
+func (s *Service) Resolve(ctx context.Context, incident ID, by, reason string, now time.Time) (i Incident, err error) {
 	if strings.TrimSpace(reason) == "" {
-		return errs.New(errs.Invalid, "say why the incident is over")
+		return i, errs.New(errs.Invalid, "say why the incident is over")
 	}
-	return s.Store.Update(ctx, func(tx Tx) error {
-		i, err := tx.Incident(ctx, incident)
-		if err != nil {
+	err = s.Store.Update(ctx, func(tx Tx) error {
+		if i, err = tx.Incident(ctx, incident); err != nil {
 			return err
 		}
 		if !i.Open() {
 			return errs.New(errs.Conflict, "%s is already resolved", incident)
 		}
-		if err := tx.Enqueue(ctx, page.ResolveJob(page.Resolve{Group: i.Group, Reason: by + " resolved " + string(i.ID) + ": " + reason}, now)); err != nil {
+		why := by + " resolved " + string(i.ID) + ": " + reason
+		still, err := detect.Settle(ctx, tx, s.Catalog(), i.Group, why, now)
+		if err != nil {
 			return err
 		}
-		return s.resolve(ctx, tx, i, by, reason, now)
+		said := reason
+		if still.Alerts > 0 {
+			why, said = why+"; "+still.String(), said+"; "+still.String()
+		}
+		if err := page.Ended(ctx, tx, i.Group, event.System, why, now); err != nil {
+			return err
+		}
+		if err := s.resolve(ctx, tx, i, by, said, now); err != nil {
+			return err
+		}
+		i, err = tx.Incident(ctx, incident)
+		return err
 	})
+	return i, err
 }
 
 // Note writes something down on the incident's timeline.

@@ -7,6 +7,7 @@ import (
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/kit/job"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page"
 	"nightkeeper/internal/loop/page/rota"
 )
 
@@ -24,6 +25,8 @@ type Tx interface {
 	event.Appender
 	event.Reader
 	job.Enqueuer
+	detect.Settler
+	page.Ender
 	// Incident returns an incident or an error with code not_found.
 	Incident(ctx context.Context, id ID) (Incident, error)
 	// IncidentOf returns the incident of a group or an error with code not_found.

@@ -56,7 +56,7 @@ type Done struct {
 }
 
 func (r *routes) channels() {
-	call(r, http.MethodPost, "/oncall/test", "Send a test message by every contact of a person, or of everybody on a rota; those that were tried in the last 10 minutes are left alone", "respond", func(ctx context.Context, in *CheckIn) ([]page.Checked, error) {
+	call(r, http.MethodPost, "/oncall/test", "Send a test message by every contact of a person and say what happened; for everybody on a rota they are queued, and readiness says what becomes of them. Those of everybody that were tried in the last 10 minutes are left alone", "respond", func(ctx context.Context, in *CheckIn) ([]page.Checked, error) {
 		if in.Body.Person != "" {
 			out, err := r.Page.CheckBy(ctx, userOf(ctx).Name, in.Body.Channel, in.Body.Person)
 			return orEmpty(out), err

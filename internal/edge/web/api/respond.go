@@ -36,8 +36,8 @@ func (r *routes) respond() {
 		Body struct {
 			Reason string `json:"reason"`
 		}
-	}) (empty, error) {
-		return empty{}, r.Respond.Resolve(ctx, respond.ID(in.Name), userOf(ctx).Name, in.Body.Reason, r.Now())
+	}) (respond.Incident, error) {
+		return r.Respond.Resolve(ctx, respond.ID(in.Name), userOf(ctx).Name, in.Body.Reason, r.Now())
 	})
 	call(r, http.MethodPost, "/incidents/{name}/commander", "Give an incident to a commander", "respond", func(ctx context.Context, in *struct {
 		NameIn

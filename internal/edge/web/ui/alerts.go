@@ -160,7 +160,7 @@ func (s *server) doSilence(r *http.Request) (string, error) {
 			x.Match = append(x.Match, line)
 		}
 	}
-	if form.Get("from") != "" || form.Get("to") != "" {
+	if form.Get("from") != "" || form.Get("to") != "" || len(form["day"]) > 0 {
 		x.Weekly = &catalog.Hours{Days: form["day"], From: form.Get("from"), To: form.Get("to"), TimeZone: shellOf(r.Context()).Zone.String()}
 	}
 	_, err = s.Detect.Silence(r.Context(), x, actorOf(r), now)

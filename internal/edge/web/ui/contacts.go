@@ -32,20 +32,13 @@ func (s *server) contactsView(r *http.Request, person string, results []page.Che
 	for _, name := range sortedKeys(c.People) {
 		d.People = append(d.People, c.People[name])
 	}
-	return view{Title: "Contacts", Body: contactsBody(d)}, nil
+	return view{Title: "Contacts", Live: person == "", Body: contactsBody(d)}, nil
 }
 
-// checkEveryone sends a test message to everybody who is on call soon and shows what happened.
-func (s *server) checkEveryone(r *http.Request) (view, error) {
-	me := shellOf(r.Context()).User
-	if !me.CanAct() {
-		return view{}, errs.New(errs.Denied, "you may look but not act: your role is viewer")
-	}
-	results, err := s.Page.CheckEveryone(r.Context(), me.Name, false)
-	if err != nil {
-		return view{}, err
-	}
-	return s.contactsView(r, "everybody", results)
+// doCheckEveryone has a test message sent to everybody who is on call soon; the table of readiness shows what becomes of it.
+func (s *server) doCheckEveryone(r *http.Request) (string, error) {
+	_, err := s.Page.CheckEveryone(r.Context(), actorOf(r), false)
+	return "/oncall/contacts#readiness", err
 }
 
 // doConfirm is the button of somebody who is signed in: a test message arrived.
@@ -80,6 +73,16 @@ func (s *server) confirmByToken(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	return view{Title: "It arrived", Bare: true, Body: confirmBody(confirmData{Readiness: ready, Done: true})}, nil
+}
+
+// onTheWay counts the contacts to which a test message is on its way.
+func onTheWay(rs []page.Readiness) (n int) {
+	for _, r := range rs {
+		if r.State == page.ReadyTesting {
+			n++
+		}
+	}
+	return n
 }
 
 // readyLook returns tone and sign of what is known of a contact.

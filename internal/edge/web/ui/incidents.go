@@ -257,7 +257,8 @@ func (s *server) doCommand(r *http.Request) (string, error) {
 
 func (s *server) doResolve(r *http.Request) (string, error) {
 	id := respond.ID(r.PathValue("id"))
-	return "/incidents/" + string(id), s.Respond.Resolve(r.Context(), id, actorOf(r), r.PostForm.Get("reason"), s.Now())
+	_, err := s.Respond.Resolve(r.Context(), id, actorOf(r), r.PostForm.Get("reason"), s.Now())
+	return "/incidents/" + string(id), err
 }
 
 func (s *server) doStartRun(r *http.Request) (string, error) {

@@ -104,7 +104,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	get("/oncall", s.oncallPage)
 	get("/oncall/contacts", s.contactsPage)
 	mux.HandleFunc("POST /oncall/contacts/{person}", s.signedIn(s.show(s.checkContacts)))
-	mux.HandleFunc("POST /oncall/readiness", s.signedIn(s.show(s.checkEveryone)))
+	do("/oncall/readiness", s.doCheckEveryone)
 	do("/oncall/contacts/{person}/confirm", s.doConfirm)
 	open("/confirm/{token}", s.confirmPage)
 	mux.HandleFunc("POST /confirm/{token}", s.anybody(s.show(s.confirmByToken)))

@@ -11,7 +11,7 @@ import (
 func TestTakingACover(t *testing.T) {
 	now := in(t, "UTC", "2026-01-06T12:00:00")
 	c := Cover{ID: "cv_1", Schedule: "s", Person: "ana", From: now.Add(-time.Hour), To: now.Add(5 * time.Hour), Reason: "dentist", State: CoverOpen}
-	taken, o, err := c.Take("cem", "admin", now)
+	taken, o, err := c.Take(&catalog.Catalog{}, "cem", "admin", now)
 	if err != nil || taken.State != CoverTaken || taken.TakenBy != "cem" || taken.EndedBy != "admin" || !taken.EndedAt.Equal(now) {
 		t.Fatalf("%+v, %v", taken, err)
 	}
@@ -20,7 +20,7 @@ func TestTakingACover(t *testing.T) {
 	}
 	refused := func(c Cover, person string, at time.Time, want errs.Code) {
 		t.Helper()
-		if _, _, err := c.Take(person, person, at); !errs.Is(err, want) {
+		if _, _, err := c.Take(&catalog.Catalog{}, person, person, at); !errs.Is(err, want) {
 			t.Errorf("%+v by %s: %v, want %s", c, person, err, want)
 		}
 	}
@@ -64,7 +64,7 @@ func TestSwapExchangesTwoShifts(t *testing.T) {
 		return Half{"s", person, in(t, "UTC", from), in(t, "UTC", to)}
 	}
 	a, b := half("ben", "2026-01-12T09:00:00", "2026-01-19T09:00:00"), half("cem", "2026-01-19T09:00:00", "2026-01-26T09:00:00")
-	os, err := Swap{A: a, B: b, Reason: "wedding", By: "ben"}.Overrides(now, find)
+	os, err := Swap{A: a, B: b, Reason: "wedding", By: "ben"}.Overrides(&catalog.Catalog{}, now, find)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestSwapExchangesTwoShifts(t *testing.T) {
 		"ana 05T09:00 12T09:00", "cem 12T09:00 19T09:00 swapped with ben: wedding", "ben 19T09:00 26T09:00 swapped with cem: wedding", "ana 26T09:00 02T09:00")
 	refused := func(a, b Half, code errs.Code) {
 		t.Helper()
-		if _, err := (Swap{A: a, B: b, By: "ben"}).Overrides(now, find); !errs.Is(err, code) {
+		if _, err := (Swap{A: a, B: b, By: "ben"}).Overrides(&catalog.Catalog{}, now, find); !errs.Is(err, code) {
 			t.Errorf("%+v, %+v: %v, want %s", a, b, err, code)
 		}
 	}

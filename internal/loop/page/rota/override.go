@@ -21,8 +21,9 @@ type Override struct {
 	Reason      string    `json:"reason,omitempty"`
 	By          string    `json:"by"`
 	At          time.Time `json:"at"`
-	Cover       string    `json:"cover,omitempty"` // the cover request that it answers
-	Swap        string    `json:"swap,omitempty"`  // both halves of a swap have the same
+	Cover       string    `json:"cover,omitempty"`   // the cover request that it answers
+	Swap        string    `json:"swap,omitempty"`    // both halves of a swap have the same
+	Changes     []Span    `json:"changes,omitempty"` // when whom they stand in for was on call, as it was made
 	CancelledBy string    `json:"cancelled_by,omitempty"`
 	CancelledAt time.Time `json:"cancelled_at,omitzero"`
 }
@@ -33,6 +34,11 @@ func (o Override) End() time.Time {
 		return earlier(o.To, o.CancelledAt)
 	}
 	return o.To
+}
+
+// Partly reports whether whom they stand in for is on call in a part of the time only.
+func (o Override) Partly() bool {
+	return len(o.Changes) > 1 || len(o.Changes) == 1 && (o.Changes[0].From.After(o.From) || o.Changes[0].To.Before(o.To))
 }
 
 // standIns returns the overrides of a schedule that count at some time, the strongest first.

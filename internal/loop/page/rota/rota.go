@@ -216,6 +216,19 @@ type Span struct {
 	To   time.Time `json:"to"`
 }
 
+// people returns who is on call at some time between two, in order of when they first are.
+func (r *Rota) people(from, to time.Time) []string {
+	var out []string
+	for _, sh := range r.Between(from, to) {
+		for _, p := range sh.People() {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
 // Gaps returns when nobody is on call between two times.
 func (r *Rota) Gaps(from, to time.Time) []Span {
 	for _, l := range r.layers {

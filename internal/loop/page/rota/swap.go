@@ -3,9 +3,12 @@ package rota
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/catalog"
 )
 
 // Half is one side of a swap: a person's time on call.
@@ -41,7 +44,7 @@ type Swap struct {
 	Forced  bool      `json:"forced,omitempty"` // a manager or an administrator decided it
 	EndedBy string    `json:"ended_by,omitempty"`
 	EndedAt time.Time `json:"ended_at,omitzero"`
-	Why     string    `json:"why,omitempty"` // it was refused
+	Why     string    `json:"why,omitempty"` // it was refused, or closed by itself
 }
 
 // Needs returns who has to agree yet.
@@ -66,12 +69,18 @@ func (s Swap) On(schedule string) bool { return s.A.Schedule == schedule || s.B.
 
 // Answer returns the swap after one of its people took or refused it. The error has code conflict when it is not asked any
 // more, and denied when nobody asks that person.
-func (s Swap) Answer(take bool, why, by string, now time.Time) (Swap, error) {
+func (s Swap) Answer(c *catalog.Catalog, take bool, why, by string, now time.Time) (Swap, error) {
 	switch {
+	case s.State == SwapCancelled && s.Why != "":
+		return s, errs.New(errs.Conflict, "the swap was closed: %s", s.Why)
 	case s.State != SwapAsked:
 		return s, errs.New(errs.Conflict, "the swap was %s by %s", s.State, s.EndedBy)
 	case !s.Over().After(now):
-		return s, errs.New(errs.Conflict, "it was over on %s, and nobody had taken it", s.Over().UTC().Format(time.DateTime))
+		over := s.A
+		if s.B.To.Before(s.A.To) {
+			over = s.B
+		}
+		return s, errs.New(errs.Conflict, "it was over on %s, and nobody had taken it", When(c, over.Schedule, by, over.To))
 	case !slices.Contains(s.Needs(), by):
 		return s, errs.New(errs.Denied, "only %s can answer; a manager or an administrator may make the swap with a reason instead", join(s.Needs()))
 	}
@@ -86,16 +95,35 @@ func (s Swap) Answer(take bool, why, by string, now time.Time) (Swap, error) {
 	return s, nil
 }
 
+// Moot returns the swap closed when one of its shifts is not its person's any more, and whether it is. The error is that of
+// find, when it is another than that there is no such schedule.
+func (s Swap) Moot(c *catalog.Catalog, now time.Time, find func(schedule string) (*Rota, error)) (Swap, bool, error) {
+	if s.State != SwapAsked || !s.Over().After(now) {
+		return s, false, nil
+	}
+	_, err := s.Overrides(c, now, find)
+	if !errs.Is(err, errs.Invalid) && !errs.Is(err, errs.NotFound) {
+		return s, false, err
+	}
+	s.State, s.EndedBy, s.EndedAt, s.Why = SwapCancelled, event.System, now, errs.Message(err)
+	return s, true, nil
+}
+
+// join names people in a sentence.
 func join(people []string) string {
-	if len(people) == 1 {
+	if len(people) == 0 {
+		return "nobody"
+	}
+	last := len(people) - 1
+	if last == 0 {
 		return people[0]
 	}
-	return fmt.Sprintf("%s and %s", people[0], people[1])
+	return strings.Join(people[:last], ", ") + " and " + people[last]
 }
 
 // Overrides returns the two overrides, without ids, by which two people take each other's time; the first is for the time
 // of A. Find gives the rota of a schedule.
-func (s Swap) Overrides(now time.Time, find func(schedule string) (*Rota, error)) ([2]Override, error) {
+func (s Swap) Overrides(c *catalog.Catalog, now time.Time, find func(schedule string) (*Rota, error)) ([2]Override, error) {
 	var out [2]Override
 	a, b := s.A, s.B
 	if a.Person == b.Person {
@@ -110,8 +138,9 @@ func (s Swap) Overrides(now time.Time, find func(schedule string) (*Rota, error)
 		if err != nil {
 			return out, err
 		}
-		if mine.From = later(mine.From, now); onCall(r, mine.Person, mine.From, mine.To) != nil {
-			return out, onCall(r, mine.Person, mine.From, mine.To)
+		mine.From = later(mine.From, now)
+		if err := onCall(c, r, mine.Person, mine.From, mine.To); err != nil {
+			return out, err
 		}
 		text := fmt.Sprintf("swapped with %s", mine.Person)
 		if s.Reason != "" {
