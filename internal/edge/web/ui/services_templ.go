@@ -119,7 +119,7 @@ func servicesBody(rows []serviceRow) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Services\"><table class=\"table\" id=\"services-table\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\" class=\"later\">Tier</th><th scope=\"col\" class=\"later\">Team</th><th scope=\"col\" class=\"r\">Rate</th><th scope=\"col\" class=\"spark-col later\">30 min</th><th scope=\"col\" class=\"r\">Errors</th><th scope=\"col\" class=\"r\">p95</th><th scope=\"col\">Budget left</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Services\"><table class=\"table\" id=\"services-table\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\" class=\"later\">Tier</th><th scope=\"col\" class=\"later\">Team</th><th scope=\"col\" class=\"r\">Rate</th><th scope=\"col\" class=\"spark-col later\">30 min</th><th scope=\"col\" class=\"r\">Errors</th><th scope=\"col\" class=\"r\">p95</th><th scope=\"col\">Budget</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

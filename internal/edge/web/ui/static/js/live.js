@@ -58,8 +58,19 @@ export function start() {
     if (ctx?.request?.method === "POST" && ctx.response?.status === 204) {
       const form = ctx.sourceElement?.closest?.("form");
       form?.reset();
-      form?.closest("details.confirm")?.removeAttribute("open");
+      const box = form?.closest("details.confirm");
+      box?.removeAttribute("open");
+      box?.querySelector("summary").focus();
       refreshAll();
+    }
+  });
+  // What had the focus may be gone after an update, such as the button of a page that was acknowledged; then the keyboard
+  // goes on at the content, not at the top of the menu.
+  let held = null;
+  document.addEventListener("focusin", (event) => (held = event.target));
+  document.addEventListener("htmx:after:swap", () => {
+    if (held && !held.isConnected && document.activeElement === document.body) {
+      document.getElementById("main")?.focus({ preventScroll: true });
     }
   });
   // Messages leave by themselves.
