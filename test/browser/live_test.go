@@ -108,8 +108,7 @@ func TestRefusalIsSaid(t *testing.T) {
 	_, err := w.respond.Resolve(w.ctx, id, "tomas", "stopped by hand", w.clock.now())
 	w.must(err)
 	b.wait("the end", `document.querySelector(".room-head").textContent.includes("resolved")`)
-	eval[bool](b, `document.querySelector("#order-resolve").open = true`)
-	b.do(chromedp.SendKeys("#order-resolve input[name=reason]", "over"), chromedp.Click("#order-resolve form button"))
+	b.do(chromedp.Click("#order-role > summary"), chromedp.Click("#order-role form button"))
 	b.wait("the refusal", `document.querySelector("#toasts").textContent.includes("already resolved")`)
 }
 

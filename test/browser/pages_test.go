@@ -59,6 +59,8 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 		{"/postmortems", "postmortems"},
 		{"/postmortems/pm-INC-1", "postmortem"},
 		{"/tickets", "tickets"},
+		{"/teams", "teams"},
+		{"/teams/platform", "team"},
 		{"/handoffs", "handoffs-none"},
 		{"/integrations", "integrations"},
 		{"/heartbeats", "heartbeats"},

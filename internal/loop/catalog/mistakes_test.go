@@ -214,6 +214,18 @@ func TestWindowsLineEndsAreRead(t *testing.T) {
 	}
 }
 
+// Nothing that stands behind an empty document is lost, and mistakes in it are named at their place.
+func TestEmptyDocumentHidesNothing(t *testing.T) {
+	const head = "apiVersion: nightkeeper/v1\nkind: Person\n"
+	for _, empty := range []string{"---\n---\n", "---\n\n---\n", "---\n# nobody\n--- # really\n---\n", "---\r\n---\r\n"} {
+		text := empty + head + "metadata: {name: a}\nspec: {}\n" + empty + head + "metadata: {name: b}\nspec: {wrong: 1}\n"
+		c, ps := Load(fstest.MapFS{"a.yaml": &fstest.MapFile{Data: []byte(text)}})
+		if c.People["a"] == nil || len(Errors(ps)) != 1 || Errors(ps)[0].Line != strings.Count(text, "\n") || Errors(ps)[0].Column != 8 {
+			t.Errorf("%q: got %v and %v", text, c.People, ps)
+		}
+	}
+}
+
 // Who writes a document wrong in several places is told of all of them, and of those of its references.
 func TestEveryFieldOfADocumentIsTold(t *testing.T) {
 	_, ps := Load(fstest.MapFS{"a.yaml": &fstest.MapFile{Data: []byte(`apiVersion: nightkeeper/v1

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -174,7 +175,7 @@ func begin(n ast.Node) *token.Token {
 }
 
 func (l *loader) yaml(file string, b []byte) {
-	f, err := parser.ParseBytes(b, 0)
+	f, err := parser.ParseBytes(withoutEmpty(b), 0)
 	if err != nil {
 		l.syntax(file, err)
 		return
@@ -185,6 +186,25 @@ func (l *loader) yaml(file string, b []byte) {
 		}
 		l.document(file, doc.Body)
 	}
+}
+
+// withoutEmpty returns the text with spaces where an empty document begins: the YAML library drops whatever comes after one
+// and says nothing. Places of lines and columns stay as they are.
+func withoutEmpty(b []byte) []byte {
+	b = bytes.Clone(b)
+	var open []byte // the line that begins a document in which there is nothing yet
+	for line := range bytes.Lines(b) {
+		text, _, _ := bytes.Cut(line, []byte("#"))
+		text = bytes.TrimSpace(text)
+		switch {
+		case bytes.HasPrefix(line, []byte("---")) && len(text) == 3:
+			copy(open, "   ")
+			open = line
+		case len(text) > 0:
+			open = nil
+		}
+	}
+	return b
 }
 
 // syntax turns an error of the YAML library into a problem at its place.

@@ -161,7 +161,10 @@ func (s *Service) works(person string, c catalog.Contact) string {
 func (p CoursePerson) Words() string {
 	var out []string
 	for _, c := range p.By {
-		text := c.Channel + " +" + c.After.String()
+		text := c.Channel
+		if c.After > 0 {
+			text += " +" + c.After.String()
+		}
 		if c.Problem != "" {
 			text += " (does not work)"
 		}

@@ -29,6 +29,23 @@ type Plan struct {
 	Covers    []rota.Cover    // open ones that end after its begin, by begin
 }
 
+// Duty is who is on call on a schedule at a time, and who after that.
+type Duty struct {
+	Schedule string     `json:"schedule"`
+	Title    string     `json:"title"`
+	Now      rota.Shift `json:"now"`
+	Next     rota.Shift `json:"next" doc:"from where now ends"`
+}
+
+// Duty returns who is on call at a time. The plan has a Rota.
+func (p Plan) Duty(at time.Time) Duty {
+	d := Duty{Schedule: p.Schedule.Name, Title: p.Schedule.Title(), Now: p.Rota.At(at), Next: rota.Shift{Duties: []rota.Duty{}}}
+	if !d.Now.To.IsZero() {
+		d.Next = p.Rota.At(d.Now.To)
+	}
+	return d
+}
+
 // Plans returns every schedule of the catalog as it is between two times, by name. A schedule that cannot be read has no
 // Rota; a checked catalog has no such schedule.
 func (s *Service) Plans(ctx context.Context, from, to time.Time) ([]Plan, error) {

@@ -9,6 +9,12 @@ import (
 )
 
 func (r *routes) respond() {
+	get(r, "/teams", "Teams: who belongs to each, who is on call, and what asks for it", "read", func(ctx context.Context, _ *empty) ([]respond.Team, error) {
+		return r.Respond.Teams(ctx, r.Detect, r.Page, r.Now())
+	})
+	get(r, "/teams/{name}", "A team", "read", func(ctx context.Context, in *NameIn) (respond.Team, error) {
+		return r.Respond.Team(ctx, r.Detect, r.Page, in.Name, r.Now())
+	})
 	get(r, "/incidents", "Incidents, the newest first", "read", func(ctx context.Context, in *struct {
 		Open  bool `query:"open"`
 		Limit int  `query:"limit" default:"100" maximum:"1000"`

@@ -10,14 +10,6 @@ import (
 	"nightkeeper/internal/loop/page/rota"
 )
 
-// Duty is who is on call on a schedule.
-type Duty struct {
-	Schedule string     `json:"schedule"`
-	Title    string     `json:"title"`
-	Now      rota.Shift `json:"now"`
-	Next     rota.Shift `json:"next" doc:"from where now ends"`
-}
-
 // ScheduleView is a schedule between two times.
 type ScheduleView struct {
 	Schedule  string          `json:"schedule"`
@@ -94,7 +86,7 @@ type CalendarIn struct {
 func (r *routes) rota() {
 	get(r, "/oncall", "Who is on call, and who is next", "read", func(ctx context.Context, in *struct {
 		At time.Time `query:"at"`
-	}) ([]Duty, error) {
+	}) ([]page.Duty, error) {
 		at := in.At
 		if at.IsZero() {
 			at = r.Now()
@@ -240,21 +232,17 @@ func (r *routes) calendars() {
 	})
 }
 
-func (r *routes) duties(ctx context.Context, at time.Time) ([]Duty, error) {
+func (r *routes) duties(ctx context.Context, at time.Time) ([]page.Duty, error) {
 	ps, err := r.Page.Plans(ctx, at, at.Add(time.Minute))
 	if err != nil {
 		return nil, err
 	}
-	out := []Duty{}
+	out := []page.Duty{}
 	for _, p := range ps {
 		if p.Rota == nil {
 			return nil, errs.New(errs.Invalid, "schedule %s cannot be read", p.Schedule.Name)
 		}
-		d := Duty{Schedule: p.Schedule.Name, Title: p.Schedule.Title(), Now: p.Rota.At(at), Next: rota.Shift{Duties: []rota.Duty{}}}
-		if !d.Now.To.IsZero() {
-			d.Next = p.Rota.At(d.Now.To)
-		}
-		out = append(out, d)
+		out = append(out, p.Duty(at))
 	}
 	return out, nil
 }

@@ -81,8 +81,13 @@ type alertData struct {
 	Person   string
 	People   []string
 	Labels   []string
+	Only     []string // matchers of a silence for this alert alone
 	Form     silenceForm
 }
+
+// silenceSpans are how long an alert can be silenced from its page.
+var silenceSpans = []option{{name: "30 minutes", value: "30m"}, {name: "1 hour", value: "1h"}, {name: "2 hours", value: "2h"}, {name: "8 hours", value: "8h"},
+	{name: "1 day", value: "1d"}, {name: "3 days", value: "3d"}, {name: "7 days", value: "7d"}}
 
 func (s *server) alertPage(r *http.Request) (view, error) {
 	ctx, now := r.Context(), shellOf(r.Context()).Now
@@ -98,6 +103,9 @@ func (s *server) alertPage(r *http.Request) (view, error) {
 			return view{}, err
 		}
 		d.Incident = string(i.ID)
+	}
+	for _, name := range d.Labels {
+		d.Only = append(d.Only, name+"="+quote(d.Alert.Labels[name]))
 	}
 	d.Form = silenceForm{Match: matchOf(d.Alert.Labels)}
 	return view{Title: d.Alert.Headline(), Live: true, Group: string(d.Alert.Group), Body: alertBody(d)}, nil

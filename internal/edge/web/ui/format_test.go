@@ -147,3 +147,16 @@ func TestBudgetThatStoppedBurningIsNotSaidToRunOut(t *testing.T) {
 		t.Error("the slow rule does not read the burn that is over: the test tests nothing")
 	}
 }
+
+func TestLengthsOfAPolicyAreWrittenAsOnPages(t *testing.T) {
+	for in, want := range map[string]string{
+		"after 20m again from the first step, 3 times in all; after 1h30m nobody is told any more": "after 20 min again from the first step, 3 times in all; after 1 h 30 min nobody is told any more",
+		"sms +1m, voice +2h (does not work)": "sms +1 min, voice +2 h (does not work)",
+		"inbox":                              "inbox",
+		"for 2d":                             "for 2d",
+	} {
+		if got := spans(in); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type inboxLine struct {
 }
 
 type oncallData struct {
+	Look     spread // what the calendars show
 	Rosters  []rosterShown
 	Regions  []regionShown
 	Policies []*catalog.EscalationPolicy
@@ -40,8 +41,9 @@ func (s *server) oncallPage(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	d.On = onCall(ps, sh.Now)
+	d.Look = spreadOf(r, sh.Now, sh.Zone)
 	for k, u := range duties(ps, sh.Now) {
-		ro, err := s.roster(ctx, ps[k], u, sh.Zone, sh.Now)
+		ro, err := s.roster(ctx, ps[k], u, d.Look, sh.Now)
 		if err != nil {
 			return view{}, err
 		}

@@ -3,6 +3,8 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/loop/catalog"
@@ -42,6 +44,15 @@ func (s *server) policyPage(r *http.Request) (view, error) {
 	return view{Title: v.Title, Live: true, Body: policyBody(d)}, nil
 }
 
+var shortSpan = regexp.MustCompile(`\b(?:\d+h)?\d+[hm]\b`)
+
+// spans writes the lengths of time in what a policy says of itself as pages write them: 1h30m is 1 h 30 min.
+func spans(s string) string {
+	return shortSpan.ReplaceAllStringFunc(s, func(m string) string {
+		return strings.TrimSpace(strings.NewReplacer("h", " h ", "m", " min").Replace(m))
+	})
+}
+
 // draw places the steps of the course on an axis of minutes.
 func (d *policyData) draw() {
 	long := d.Course.Round.D()
@@ -73,7 +84,7 @@ func (d *policyData) draw() {
 	for at := time.Duration(0); at < long; at += every {
 		text := "0"
 		if at > 0 {
-			text = catalog.Duration(at).String()
+			text = period(at)
 		}
 		d.Minutes = append(d.Minutes, stripDay{x(catalog.Duration(at)), text})
 	}

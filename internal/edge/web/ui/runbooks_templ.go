@@ -820,7 +820,7 @@ func tokensBody(list []TokenInfo, secret, problem string) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "<form class=\"form\" method=\"post\" action=\"/settings/tokens\"><label class=\"field\"><span>Name <span class=\"hint\">who or what uses it</span></span> <input name=\"name\" required maxlength=\"100\" autocomplete=\"off\" placeholder=\"release pipeline\"></label><fieldset><legend class=\"small\">Scopes <span class=\"hint\">at least one; several add up</span></legend> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "<form class=\"form\" method=\"post\" action=\"/settings/tokens\"><label class=\"field\"><span>Name <span class=\"hint\">who or what uses it</span></span> <input name=\"name\" required maxlength=\"100\" autocomplete=\"off\" placeholder=\"release pipeline\"></label><fieldset class=\"lined\"><legend class=\"small\">Scopes <span class=\"hint\">at least one; several add up</span></legend> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -15,12 +15,48 @@ import (
 	"nightkeeper/internal/loop/page/rota"
 )
 
-// stripDays is how far the calendar of a schedule looks ahead.
-const stripDays = 14
+// stripDays is how far the calendar of a schedule looks ahead when nothing else is asked for, and how far it can.
+const (
+	stripDays = 14
+	stripMost = 182 * 24 * time.Hour
+)
+
+// spread is what the calendars show: days from a midnight of the reader.
+type spread struct {
+	From time.Time
+	Days int
+}
+
+// spreads are how many days a calendar can show.
+var spreads = []option{{name: "Week", value: "7"}, {name: "2 weeks", value: "14"}, {name: "Month", value: "28"}}
+
+// spreadOf reads which days the reader looks at; they begin today at the earliest.
+func spreadOf(r *http.Request, now time.Time, zone *time.Location) spread {
+	local := now.In(zone)
+	v := spread{time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone), stripDays}
+	for _, o := range spreads {
+		if o.value == r.URL.Query().Get("days") {
+			v.Days, _ = strconv.Atoi(o.value)
+		}
+	}
+	if at, err := time.ParseInLocation(time.DateOnly, r.URL.Query().Get("from"), zone); err == nil && at.After(v.From) && at.Sub(now) < stripMost {
+		v.From = at
+	}
+	return v
+}
+
+// to returns the midnight with which the last day ends.
+func (v spread) to() time.Time { return v.From.AddDate(0, 0, v.Days) }
+
+// path is where the calendars show as many days from another one on.
+func (v spread) path(from time.Time) string {
+	return link("/oncall", "days", strconv.Itoa(v.Days), "from", from.Format(time.DateOnly))
+}
 
 // turn is one bar of a strip, in per cent of its width.
 type turn struct {
 	Text     string
+	Title    string // who, from when to when
 	X, W     float64
 	Hue      int // which of a few greys its people have
 	Now      bool
@@ -90,14 +126,12 @@ func onCall(ps []page.Plan, now time.Time) map[string]string {
 	return out
 }
 
-func (s *server) roster(ctx context.Context, p page.Plan, d duty, zone *time.Location, now time.Time) (rosterShown, error) {
+func (s *server) roster(ctx context.Context, p page.Plan, d duty, look spread, now time.Time) (rosterShown, error) {
 	out := rosterShown{duty: d, Zone: p.Schedule.TimeZone, Covers: p.Covers}
 	if p.Rota == nil {
 		return out, nil
 	}
-	local := now.In(zone)
-	from := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
-	to := from.AddDate(0, 0, stripDays)
+	from, to := look.From, look.to()
 	b := bars{from: from, to: to, now: now, people: p.Schedule.People()}
 	if tracks := p.Rota.Tracks(from, to); len(tracks) > 1 {
 		for i := len(tracks) - 1; i >= 0; i-- { // what stands above is drawn above
@@ -107,20 +141,20 @@ func (s *server) roster(ctx context.Context, p page.Plan, d duty, zone *time.Loc
 	if ov := b.overrides(p); len(ov) > 0 {
 		out.Strips = append([]strip{{Name: "overrides and cover", Turns: ov}}, out.Strips...)
 	}
-	all := p.Rota.Between(from, to)
-	final := strip{Name: "on call", Turns: b.shifts(all)}
+	final := strip{Name: "on call", Turns: b.shifts(p.Rota.Between(from, to))}
 	if shellOf(ctx).User.CanAct() {
 		final.Form = "override-" + p.Schedule.Name
 	}
-	for k := range stripDays + 1 {
+	for k := range look.Days + 1 {
 		final.Starts = append(final.Starts, fmt.Sprintf("%.4f@%s", b.x(from.AddDate(0, 0, k)), from.AddDate(0, 0, k).Format("2006-01-02")))
 	}
-	for k := range stripDays / 2 {
-		at := from.AddDate(0, 0, 2*k)
+	every := max(look.Days/7, 1)
+	for k := range look.Days / every {
+		at := from.AddDate(0, 0, every*k)
 		final.Days = append(final.Days, stripDay{b.x(at), at.Format("Mon 2")})
 	}
 	out.Strips = append(out.Strips, final)
-	for _, sh := range all {
+	for _, sh := range p.Rota.Between(now, now.AddDate(0, 0, stripDays)) {
 		if (sh.To.IsZero() || sh.To.After(now)) && len(out.List) < 6 {
 			out.List = append(out.List, sh)
 		}
@@ -160,6 +194,7 @@ type bars struct {
 func (b bars) x(t time.Time) float64 { return 100 * float64(t.Sub(b.from)) / float64(b.to.Sub(b.from)) }
 
 func (b bars) bar(from, to time.Time, people []string) turn {
+	whole := [2]time.Time{from, to}
 	if from.IsZero() || from.Before(b.from) {
 		from = b.from
 	}
@@ -167,8 +202,15 @@ func (b bars) bar(from, to time.Time, people []string) turn {
 		to = b.to
 	}
 	t := turn{Text: strings.Join(people, ", "), X: b.x(from), W: b.x(to) - b.x(from), Now: !b.now.Before(from) && b.now.Before(to)}
+	t.Title = "nobody"
 	if len(people) > 0 {
+		t.Title = t.Text
 		t.Hue = max(slices.Index(b.people, people[0]), 0) % 4
+	}
+	for k, word := range []string{" from ", " to "} {
+		if at := whole[k]; !at.IsZero() {
+			t.Title += word + at.In(b.from.Location()).Format("Mon 2 Jan 15:04")
+		}
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -28,6 +29,22 @@ func TestSpanIsSaidByTheClocksOfTheSchedule(t *testing.T) {
 		ctx := context.WithValue(context.Background(), shellKey{}, &shell{Zone: x.reader})
 		if got := spanThere(ctx, x.from, x.to, x.zone); got != x.want {
 			t.Errorf("%s in %s for a reader in %s: got %q, want %q", x.from, x.zone, x.reader, got, x.want)
+		}
+	}
+}
+
+func TestSpreadBeginsTodayAtTheEarliest(t *testing.T) {
+	now := time.Date(2026, 11, 22, 0, 34, 0, 0, time.UTC)
+	for query, want := range map[string]string{
+		"":                        "2026-11-22 to 2026-12-06",
+		"days=28&from=2026-11-22": "2026-11-22 to 2026-12-20",
+		"days=7&from=2026-12-20":  "2026-12-20 to 2026-12-27",
+		"days=9&from=2026-11-01":  "2026-11-22 to 2026-12-06",
+		"from=2028-01-01":         "2026-11-22 to 2026-12-06",
+	} {
+		v := spreadOf(httptest.NewRequest("GET", "/oncall?"+query, nil), now, time.UTC)
+		if got := v.From.Format(time.DateOnly) + " to " + v.to().Format(time.DateOnly); got != want {
+			t.Errorf("%s: got %s, want %s", query, got, want)
 		}
 	}
 }

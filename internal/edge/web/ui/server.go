@@ -119,6 +119,8 @@ func (s *server) routes(mux *http.ServeMux) {
 	do("/oncall/covers/{id}/take", s.doTakeCover)
 	do("/oncall/covers/{id}/cancel", s.doCancelCover)
 	get("/people/{name}", s.personPage)
+	get("/teams", s.teamsPage)
+	get("/teams/{name}", s.teamPage)
 	get("/shadow", s.shadowPage)
 	mux.HandleFunc("GET /shadow/report.md", s.signedIn(s.shadowMarkdown))
 	do("/people/{name}/calendar", s.doRenewCalendar)

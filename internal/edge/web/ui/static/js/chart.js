@@ -25,14 +25,15 @@ function load() {
 }
 
 const kinds = {
-  rate: { series: [{ key: "rate", label: "requests", color: "--text-2", fill: true }], format: (v) => (v === 0 ? "0" : (v >= 10 ? v.toFixed(0) : v.toFixed(1)) + "/s") },
+  rate: { series: [{ key: "rate", label: "requests", color: "--text-2", fill: true }], format: (v) => (v === 0 ? "0" : v.toFixed(v >= 10 ? 0 : v >= 1 ? 1 : 2) + "/s") },
   errors: { series: [{ key: "errors", label: "errors", color: "--burn", fill: true }], format: (v) => (v === 0 ? "0" : v.toFixed(v < 10 ? 1 : 0) + " %"), min: 5 },
   duration: {
     series: [
       { key: "p95", label: "p95", color: "--text" },
       { key: "p50", label: "p50", color: "--text-3" },
     ],
-    format: (v) => (v === 0 ? "0" : v >= 1000 ? (v / 1000).toFixed(1) + " s" : v.toFixed(0) + " ms"),
+    format: (v) => (v === 0 ? "0" : v >= 1000 ? (v / 1000).toFixed(1) + " s" : v.toFixed(v < 10 ? 1 : 0) + " ms"),
+    min: 10,
   },
 };
 

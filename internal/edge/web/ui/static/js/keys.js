@@ -1,4 +1,4 @@
-// The keyboard: g and a letter goes to a page, j and k walk through rows, / finds, ? helps.
+// The keyboard: g and a letter goes to a page, j and k walk through rows, / finds, ? helps, Escape closes a form.
 
 function typing(target) {
   return target.closest?.("input, textarea, select, [contenteditable]");
@@ -12,11 +12,20 @@ function walk(step) {
   rows[next].focus();
 }
 
+// Escape closes the form that the focus is in, and the focus goes back to what opened it.
+function leave() {
+  const box = document.activeElement?.closest("details.confirm[open]");
+  if (!box) return;
+  box.open = false;
+  box.querySelector("summary").focus();
+}
+
 export function start() {
   const help = document.getElementById("keys");
   document.querySelector("[data-keys-help]")?.addEventListener("click", () => help?.showModal());
   let g = 0;
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented && !help?.open) leave();
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (g && Date.now() - g < 1500) {
       g = 0;

@@ -2,6 +2,7 @@
 // morphed in place, all in one request and at most two requests a second.
 
 const PACE = 500;
+const RETRY = 2000;
 const wanted = new Set();
 let timer = 0;
 let last = 0;
@@ -57,8 +58,19 @@ export function start() {
     if (ctx?.request?.method === "POST" && ctx.response?.status === 204) {
       const form = ctx.sourceElement?.closest?.("form");
       form?.reset();
-      form?.closest("details.confirm")?.removeAttribute("open");
+      const box = form?.closest("details.confirm");
+      box?.removeAttribute("open");
+      box?.querySelector("summary").focus();
       refreshAll();
+    }
+  });
+  // What had the focus may be gone after an update, such as the button of a page that was acknowledged; then the keyboard
+  // goes on at the content, not at the top of the menu.
+  let held = null;
+  document.addEventListener("focusin", (event) => (held = event.target));
+  document.addEventListener("htmx:after:swap", () => {
+    if (held && !held.isConnected && document.activeElement === document.body) {
+      document.getElementById("main")?.focus({ preventScroll: true });
     }
   });
   // Messages leave by themselves.
@@ -87,6 +99,19 @@ export function start() {
   el.addEventListener("htmx:sse:error", down);
   el.addEventListener("htmx:sse:before:connection", () => known && down());
   el.addEventListener("htmx:sse:close", down);
+  // The stream reconnects by itself once it stood; until then a refusal ends it, so it is asked for again.
+  const connect = () => {
+    el.setAttribute("hx-sse:connect", el.dataset.feed);
+    if (!el._htmx?.sse) window.htmx.ajax("GET", el.dataset.feed, { source: el });
+  };
+  const again = () => {
+    if (known) return;
+    down();
+    setTimeout(connect, RETRY);
+  };
+  el.addEventListener("htmx:error", again);
+  el.addEventListener("htmx:response:error", again);
+  setTimeout(connect); // after htmx, which begins with the page in a task of its own
 
   // What no fact announces, such as rates and budgets, is looked at every few seconds while the page is seen.
   let seconds = 0;
