@@ -12,6 +12,7 @@ const (
 	KindJoined     = "detect.joined"     // more alerts of a group than are told of one by one
 	KindMuted      = "detect.muted"      // alerts of which nobody is told
 	KindAcked      = "detect.acked"      // another system says that somebody looks at an alert
+	KindUnacked    = "detect.unacked"    // it says that nobody does any more
 	KindNoted      = "detect.noted"      // what another system says about an alert
 	KindCalled     = "detect.called"     // another system asks for somebody to be told of an alert
 	KindSilenced   = "detect.silenced"   // somebody made or changed a silence
@@ -54,7 +55,7 @@ type Muted struct {
 	Alerts int   `json:"alerts"`
 }
 
-// Acked says that somebody looks at an alert, as its source reports.
+// Acked says that somebody looks at an alert, or does not any more, as its source reports.
 type Acked struct {
 	Alert AlertID   `json:"alert"`
 	Group GroupID   `json:"group"`

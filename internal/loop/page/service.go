@@ -327,7 +327,15 @@ func (s *Service) untake(ctx context.Context, tx Tx, pageID ID, now time.Time) e
 	if err != nil || p.State != Acked {
 		return err
 	}
-	return s.tell(ctx, tx, p.reopen(now, now.Sub(p.AckedAt)), KindReopened, now)
+	return s.again(ctx, tx, p, fmt.Sprintf("%s acknowledged it %s ago and it is not resolved", p.AckedBy, catalog.Duration(now.Sub(p.AckedAt))), now)
+}
+
+// again has people told again of an acknowledged page, from the first step.
+func (s *Service) again(ctx context.Context, tx Tx, p Page, reason string, now time.Time) error {
+	if err := tx.Cancel(ctx, jobReopen, string(p.ID)); err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, p.reopen(reason, now), KindReopened, now)
 }
 
 // resolve ends the page of a group.
