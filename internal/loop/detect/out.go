@@ -39,6 +39,7 @@ type GroupCalm struct {
 	Group  GroupID   `json:"group"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+	Muted  bool      `json:"muted,omitempty"` // they still fire, and nobody is told of them
 }
 
 // Joined counts alerts of a group that came or went together and have no fact of their own.

@@ -106,6 +106,8 @@ func statusLook(s respond.Status) (tone, sign string) {
 	switch s {
 	case respond.Resolved:
 		return "calm", "ok"
+	case respond.Queued:
+		return "plain", "ticket"
 	case respond.Mitigating:
 		return "lamp", "run"
 	case respond.Identified:
