@@ -187,7 +187,11 @@ func (s *Service) keep(ctx context.Context, tx Tx, k Keep, now time.Time) error 
 
 // tell saves an open page, says so, and takes its first step.
 func (s *Service) tell(ctx context.Context, tx Tx, p Page, kind string, now time.Time) error {
-	if err := s.append(ctx, tx, kind, p, event.System, "people are told: "+p.Reason, nil, now); err != nil {
+	text := "people are told"
+	if p.Reason != "" {
+		text += ": " + p.Reason
+	}
+	if err := s.append(ctx, tx, kind, p, event.System, text, nil, now); err != nil {
 		return err
 	}
 	if err := tx.SavePage(ctx, p); err != nil {

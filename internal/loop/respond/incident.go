@@ -49,7 +49,11 @@ func (i Incident) toll() string {
 	if n := len(i.Affected); n != 1 {
 		services = strconv.Itoa(n) + " services"
 	}
-	return fmt.Sprintf("%s affected, %d customer requests lost, about %.0f %s", services, i.Impact.LostRequests, i.Impact.Revenue, i.Impact.Currency)
+	out := fmt.Sprintf("%s affected, %d customer requests lost", services, i.Impact.LostRequests)
+	if i.Impact.Revenue > 0 && i.Impact.Currency != "" { // a service without a price has none to lose
+		out += fmt.Sprintf(", about %.0f %s", i.Impact.Revenue, i.Impact.Currency)
+	}
+	return out
 }
 
 // Incident is a group of alerts that people and runbooks work on.

@@ -133,7 +133,7 @@ func TestIncidentOfATicketIsQueuedUntilSomebodyWorksOnIt(t *testing.T) {
 	w.calm("g")
 	f(respond.Resolved, "no alert fires any more")
 	ticket("g")
-	f(respond.Queued, "an alert fires again: prefs: ")
+	f(respond.Queued, "an alert fires again: prefs")
 
 	ticket("h")
 	f(respond.Queued, "disk fills")
