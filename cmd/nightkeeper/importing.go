@@ -108,7 +108,9 @@ func (im *importing) plan(cmd *cobra.Command, s source, args []string) (*convert
 	if im.url != "" {
 		e, err = live.Export(cmd.Context(), s.name)
 	} else {
-		e, err = readExport(args[0])
+		if e, err = readExport(args[0]); err == nil {
+			err = e.Expect(s.name)
+		}
 	}
 	if err != nil {
 		return nil, err

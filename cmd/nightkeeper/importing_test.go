@@ -67,6 +67,17 @@ func TestImportEndsWithOneWhereWhoIsOnCallDiffers(t *testing.T) {
 	fails(t, "import pagerduty "+put(t, pagerDutyExport("2026-05-02T23:59:59Z")), exitFailed, "differs at 1 times")
 }
 
+func TestImportRefusesWhatIsNoExport(t *testing.T) {
+	for _, text := range []string{`{"name": "shop", "version": "1.0.0"}`, `{}`, `<html></html>`, `{"users": [{"username": "ada", "fullName": "Ada"}]}`} {
+		fails(t, "import pagerduty "+put(t, text), exitProblem, "this is no export")
+	}
+	fails(t, "import alertmanager "+put(t, `{"name": "shop"}`), exitProblem, "no configuration of Alertmanager")
+	for _, line := range []string{"", " " + put(t, `{}`), " --from-api http://127.0.0.1:1"} {
+		fails(t, "import shadow-report banana"+line, exitUsage, `SYSTEM is "banana"; it is pagerduty, opsgenie or grafana-oncall`)
+	}
+	fails(t, "import shadow-report pagerduty "+put(t, pagerDutyExport("2026-05-03T00:00:00Z")), exitProblem, "one has items of incidents")
+}
+
 func TestImportReportNamesTimesAndPeople(t *testing.T) {
 	e, err := convert.ReadFile([]byte(pagerDutyExport("2026-05-02T23:59:59Z")))
 	if err != nil {
@@ -156,5 +167,5 @@ func TestShadowReportComparesOnTheServer(t *testing.T) {
 	fails(t, line+" --json", 1, "not everything is the same")
 	fails(t, "import shadow-report pagerduty", exitUsage, "give an export or --from-api")
 	fails(t, "import shadow-report pagerduty "+file+" --from 2026-02-01T00:00 --to 2026-01-01T00:00", exitUsage, "--to is after --from")
-	fails(t, "import shadow-report nagios "+file+" --url "+srv.URL, 4, "there is one for pagerduty, opsgenie and grafana-oncall")
+	fails(t, "import shadow-report nagios "+file+" --url "+srv.URL, exitUsage, "pagerduty, opsgenie or grafana-oncall")
 }

@@ -27,6 +27,9 @@ func newShadowReport() *cobra.Command {
 			"The exit code is 1 when something differs.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := convert.KnownBeside(args[0]); err != nil {
+				return usage(cmd, err)
+			}
 			if (len(args) == 2) == (theirs != "") {
 				return usage(cmd, fmt.Errorf("give an export or --from-api"))
 			}
@@ -37,7 +40,9 @@ func newShadowReport() *cobra.Command {
 			}
 			var e convert.Export
 			if theirs == "" {
-				e, err = readExport(args[1])
+				if e, err = readExport(args[1]); err == nil {
+					err = e.ExpectBeside(args[0])
+				}
 			} else {
 				token := os.Getenv(importToken)
 				if token == "" {

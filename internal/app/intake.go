@@ -15,6 +15,7 @@ import (
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page"
 )
 
 // intake returns what takes alerts of other systems in, by the path that it is mounted under.
@@ -34,8 +35,16 @@ func (a *App) intake() map[string]http.Handler {
 		out[path] = duty
 	}
 	genie := opsgenie.New(opsgenie.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Now: now, Log: log,
-		Notes: func(ctx context.Context, id detect.AlertID) ([]event.Event, error) {
-			return a.db.Events(ctx, event.Query{Subject: string(id), Kinds: []string{detect.KindNoted}, Limit: 1000})
+		Facts: func(ctx context.Context, x detect.Alert) ([]event.Event, error) {
+			q := event.Query{Group: string(x.Group), Last: true, Limit: 1000}
+			if x.Group == "" {
+				q.Subject = string(x.ID)
+			}
+			return a.db.Events(ctx, q)
+		},
+		Told: func(ctx context.Context, id detect.AlertID) ([]page.Notification, error) {
+			w, err := p.page.Why(ctx, id, "", now())
+			return w.Notifications, err
 		}})
 	for _, path := range opsgenie.Paths {
 		out[path] = genie

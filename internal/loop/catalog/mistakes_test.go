@@ -254,3 +254,57 @@ spec:
 		t.Errorf("mistakes at %s, want %s: %v", got, want, ps)
 	}
 }
+
+// Everything that cannot be read is said at once, however deep it is, with what was probably meant.
+func TestAllMistakesOfADocumentAreNamedAtOnce(t *testing.T) {
+	_, problems := load(map[string]string{"bad.yaml": `apiVersion: nightkeeper/v1
+kind: Person
+metadata:
+  name: ada
+  displayname: Ada
+  anotations: {a: b}
+spec:
+  timezone: Europe/Berlin
+  contacts:
+    - {chanel: email, address: ada@example.org}
+    - {channel: email, adress: ada@example.org, zebra: 1}
+---
+apiVersion: nightkeeper/v1
+kind: EscalationPolicy
+metadata: {name: p}
+spec:
+  loops: many
+  steps:
+    - afer: 5m
+      targets: [{person: ada}, {persn: ada}]
+    - after: five
+      targets: ada
+  hold: {SEV1: soon}
+  supportHours: {from: "09:00", to: "17:00", dayz: [mon]}
+`, "bad.md": "---\nowner: ada\nrisk: low\nrisks: [low]\ntriggers: [{cuse: retry_storm}, {cause: crash, servce: x}]\n---\n# Calm\n"})
+	var got []string
+	for _, p := range problems {
+		if strings.HasPrefix(p.File, "bad") {
+			got = append(got, p.String())
+		}
+	}
+	want := `bad.md:4:1: unknown field "risks"; did you mean risk?
+bad.md:5:13: unknown field "cuse"; did you mean cause?
+bad.md:5:48: unknown field "servce"; did you mean service?
+bad.yaml:5:3: unknown field "displayname"; did you mean displayName?
+bad.yaml:6:3: unknown field "anotations"; did you mean annotations?
+bad.yaml:8:3: unknown field "timezone"; did you mean timeZone?
+bad.yaml:10:8: unknown field "chanel"; did you mean channel?
+bad.yaml:11:24: unknown field "adress"; did you mean address?
+bad.yaml:11:49: unknown field "zebra"; there are address, channel
+bad.yaml:17:10: cannot unmarshal string into int
+bad.yaml:19:7: unknown field "afer"; did you mean after?
+bad.yaml:20:33: unknown field "persn"; did you mean person?
+bad.yaml:21:14: "five" is not a duration; write a number and a unit, such as 90s, 10m, 4h, 28d or "10 minutes"
+bad.yaml:22:16: string was used where sequence is expected
+bad.yaml:23:16: "soon" is not a duration; write a number and a unit, such as 90s, 10m, 4h, 28d or "10 minutes"
+bad.yaml:24:46: unknown field "dayz"; did you mean days?`
+	if g := strings.Join(got, "\n"); g != want {
+		t.Errorf("got\n%s\nwant\n%s", g, want)
+	}
+}

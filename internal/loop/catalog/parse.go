@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -375,20 +376,14 @@ func read[T any](l *loader, file string, spec ast.Node, into map[string]*T, v *T
 	}
 }
 
-// decode reads a node into v and reports every field that cannot be read; the library stops at the first.
+// decode reads a node into v and reports everything that cannot be read.
 func (l *loader) decode(file string, n ast.Node, v any) bool {
 	err := decode(n, v)
 	if err == nil {
 		return true
 	}
 	before := len(l.problems)
-	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 1 {
-		for _, f := range m.Values {
-			if ferr := decode(ast.Mapping(m.Start, m.IsFlowStyle, f), v); ferr != nil {
-				l.syntax(file, ferr)
-			}
-		}
-	}
+	l.faults(file, n, reflect.TypeOf(v))
 	if len(l.problems) == before {
 		l.syntax(file, err)
 	}

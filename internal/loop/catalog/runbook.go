@@ -42,8 +42,7 @@ func (l *loader) markdown(file string, b []byte) {
 		return
 	}
 	l.docs["Runbook/"+name] = placedDoc{file, f.Docs[0].Body}
-	if err := decode(f.Docs[0].Body, r); err != nil {
-		l.syntax(file, err)
+	if !l.decode(file, f.Docs[0].Body, r) {
 		return
 	}
 	if r.Heading == "" {

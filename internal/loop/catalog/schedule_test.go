@@ -117,7 +117,7 @@ func TestMistakesOfSchedulesAreNamedWithTheirPlace(t *testing.T) {
 	f(layer("  overrides: [{from: 2026-01-06, to: 2026-01-07}]\n"), `bad.yaml:15:16: an override needs a person or people: nobody is not possible`)
 	f(layer("  overrides: [{people: [mirra], instead: tomsa, from: 2026-01-06, to: 2026-01-07}]\n"), `bad.yaml:15:25: there is no Person named "mirra"; did you mean "mira"?`, `bad.yaml:15:42: there is no Person named "tomsa"; did you mean "tomas"?`)
 	f(layer("  overrides: [{person: mira, instead: mira, from: 2026-01-06, to: 2026-01-07}]\n"), `bad.yaml:15:16: mira cannot stand in for mira`)
-	f(layer("    rotation: daily\n"), `bad.yaml:15:5: unknown field "rotation"`)
+	f(layer("    rotation: daily\n"), `bad.yaml:15:5: unknown field "rotation"; there are from, members, name, restrictions, start, timeZone, turn, until`)
 }
 
 func FuzzClock(f *testing.F) {

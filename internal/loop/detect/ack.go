@@ -38,6 +38,22 @@ func (s *Service) Ack(ctx context.Context, integration, key, by string, now time
 	return a, err
 }
 
+// Unack records that nobody looks at a firing alert any more, as its source says. One that nobody acknowledged there stays as
+// it is. An alert that does not fire is an error with code not_found.
+func (s *Service) Unack(ctx context.Context, integration, key, by string, now time.Time) (a Alert, err error) {
+	err = s.change(ctx, integration, key, func(tx Tx, cur Alert) error {
+		if a = cur; a.AckedAt.IsZero() {
+			return nil
+		}
+		a.AckedAt, a.AckedBy, a.UpdatedAt = time.Time{}, "", now
+		if err := tx.SaveAlert(ctx, a); err != nil {
+			return err
+		}
+		return s.tellOf(ctx, tx, KindUnacked, a, by, by+" took the acknowledgement of "+a.Headline()+" back", Acked{a.ID, a.Group, by, now}, now)
+	})
+	return a, err
+}
+
 // Note keeps what another system says about a firing alert. An alert that does not fire is an error with code not_found.
 func (s *Service) Note(ctx context.Context, integration, key, text, by string, now time.Time) (a Alert, err error) {
 	err = s.change(ctx, integration, key, func(tx Tx, cur Alert) error {

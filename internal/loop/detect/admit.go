@@ -300,7 +300,7 @@ func (s *Service) end(ctx context.Context, tx Tx, as []Alert, reason func(Alert)
 				return err
 			}
 		}
-		if err := s.calm(ctx, tx, gid, quiet[gid].Ticket(), "no alert fires any more", now); err != nil {
+		if err := s.calm(ctx, tx, gid, quiet[gid].Ticket(), "no alert fires any more", false, now); err != nil {
 			return err
 		}
 	}
@@ -309,12 +309,12 @@ func (s *Service) end(ctx context.Context, tx Tx, as []Alert, reason func(Alert)
 
 // calm makes a group quiet when none of its alerts needs anybody any more. A ticket that still burns keeps nobody awake:
 // only alerts that page keep a group from being calm, unless it was a ticket that ended last.
-func (s *Service) calm(ctx context.Context, tx Tx, gid GroupID, ticket bool, reason string, now time.Time) error {
+func (s *Service) calm(ctx context.Context, tx Tx, gid GroupID, ticket bool, reason string, muted bool, now time.Time) error {
 	pages, all, err := tx.CountFiring(ctx, gid)
 	if err != nil || pages > 0 || (all > 0 && ticket) {
 		return err
 	}
-	return s.quiet(ctx, tx, gid, reason, now)
+	return s.quiet(ctx, tx, gid, reason, muted, now)
 }
 
 // Receive takes alerts of other systems in. When it returns without an error everything is durable, also what was found

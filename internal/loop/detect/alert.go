@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,10 +102,12 @@ func (a Alert) Ticket() bool {
 // Headline returns what the alert says in a few words.
 func (a Alert) Headline() string {
 	switch {
-	case a.Source == "":
+	case a.Source == "" && a.Service != "":
 		return a.Service + " burns its error budget"
 	case a.Service == "" || strings.Contains(a.Title, a.Service):
-		return a.Title
+		return cmp.Or(a.Title, "an alert without a title")
+	case a.Title == "":
+		return a.Service
 	}
 	return a.Service + ": " + a.Title
 }

@@ -67,3 +67,18 @@ func TestJoinFindsTheGroupOfACascade(t *testing.T) {
 	f("letters", "")   // next to what was, and on its own
 	f("mailer", "calm for longer")
 }
+
+func TestHeadlineLacksNoWord(t *testing.T) {
+	for want, a := range map[string]Alert{
+		"an alert without a title":        {Source: "cron"},
+		"checkout":                        {Source: "cron", Service: "checkout"},
+		"disk is full":                    {Source: "cron", Title: "disk is full"},
+		"checkout: disk is full":          {Source: "cron", Service: "checkout", Title: "disk is full"},
+		"checkout is slow":                {Source: "cron", Service: "checkout", Title: "checkout is slow"},
+		"checkout burns its error budget": {Service: "checkout"},
+	} {
+		if got := a.Headline(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -144,7 +144,7 @@ func (s *Service) remuteThese(ctx context.Context, tx Tx, ids []AlertID, cat *ca
 		return err
 	}
 	for gid, why := range quiet {
-		if err := s.calm(ctx, tx, gid, false, "all of its alerts are muted: "+why, now); err != nil {
+		if err := s.calm(ctx, tx, gid, false, "all of its alerts are muted: "+why, true, now); err != nil {
 			return err
 		}
 	}

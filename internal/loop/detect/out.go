@@ -12,6 +12,7 @@ const (
 	KindJoined     = "detect.joined"     // more alerts of a group than are told of one by one
 	KindMuted      = "detect.muted"      // alerts of which nobody is told
 	KindAcked      = "detect.acked"      // another system says that somebody looks at an alert
+	KindUnacked    = "detect.unacked"    // it says that nobody does any more
 	KindNoted      = "detect.noted"      // what another system says about an alert
 	KindCalled     = "detect.called"     // another system asks for somebody to be told of an alert
 	KindSilenced   = "detect.silenced"   // somebody made or changed a silence
@@ -38,6 +39,7 @@ type GroupCalm struct {
 	Group  GroupID   `json:"group"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+	Muted  bool      `json:"muted,omitempty"` // they still fire, and nobody is told of them
 }
 
 // Joined counts alerts of a group that came or went together and have no fact of their own.
@@ -54,7 +56,7 @@ type Muted struct {
 	Alerts int   `json:"alerts"`
 }
 
-// Acked says that somebody looks at an alert, as its source reports.
+// Acked says that somebody looks at an alert, or does not any more, as its source reports.
 type Acked struct {
 	Alert AlertID   `json:"alert"`
 	Group GroupID   `json:"group"`

@@ -355,7 +355,7 @@ func (s *Service) resolve(ctx context.Context, a Alert, reason string, now time.
 	return nil
 }
 
-func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, now time.Time) error {
+func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, muted bool, now time.Time) error {
 	g, err := tx.Group(ctx, id)
 	if errs.Is(err, errs.NotFound) || (err == nil && !g.QuietAt.IsZero() && !g.Settled) {
 		return nil
@@ -372,7 +372,7 @@ func (s *Service) quiet(ctx context.Context, tx Tx, id GroupID, reason string, n
 	if err := tx.SaveGroup(ctx, g, false); err != nil {
 		return err
 	}
-	e := event.New(KindGroupCalm, now, event.System, string(id), reason, GroupCalm{id, now, reason})
+	e := event.New(KindGroupCalm, now, event.System, string(id), reason, GroupCalm{id, now, reason, muted})
 	e.Group = string(id)
 	return tx.Append(ctx, e)
 }

@@ -172,7 +172,7 @@ func impact(c Case) []string {
 		fmt.Sprintf("Duration: %s from the first sign, %s from the alert", span(i.ResolvedAt.Sub(onset(i))), span(i.ResolvedAt.Sub(i.OpenedAt))),
 		fmt.Sprintf("Lost customer requests: %s", thousands(i.Impact.LostRequests)),
 	}
-	if i.Impact.Revenue > 0 {
+	if i.Impact.Revenue > 0 && i.Impact.Currency != "" {
 		out = append(out, fmt.Sprintf("Revenue: about %s %s, from the revenue per request in the catalog", thousands(int64(i.Impact.Revenue+0.5)), i.Impact.Currency))
 	}
 	out = append(out, fmt.Sprintf("Services that burned their budget (%d): %s", len(i.Burning), codes(i.Burning)))

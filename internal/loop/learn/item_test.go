@@ -161,6 +161,9 @@ func TestMeasure(t *testing.T) {
 		{Incident: inc("INC-2", 1000, 1040, 0, 1140, detect.SEV1, diagnose.Slow), Fixed: true},
 		{Incident: inc("INC-4", 3000, 2990, 0, 3090, detect.SEV2, diagnose.Crash), Fixed: true, Paged: true},
 	})
+	if tickets := Measure([]Record{{Incident: inc("INC-5", 0, 20, 0, 0, detect.SEV4, "")}, {Incident: inc("INC-6", 0, 20, 80, 0, detect.SEV4, ""), Paged: true}}).All; tickets.Tickets != 1 || tickets.Acked != 1 || tickets.MTTA != time.Minute {
+		t.Errorf("what pages nobody is a ticket, not a page without an answer: %+v", tickets)
+	}
 	if m.All.Incidents != 4 || m.All.Resolved != 3 || m.All.Acked != 1 {
 		t.Errorf("counts: %+v", m.All)
 	}

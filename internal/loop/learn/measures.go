@@ -17,12 +17,18 @@ type Record struct {
 	Fixed    bool             `json:"fixed"` // a runbook ended well
 }
 
+// ticket reports whether the incident was one that pages nobody.
+func (r Record) ticket() bool {
+	return r.Incident.Severity == detect.SEV4 && !r.Paged && r.Incident.ToldAt.IsZero()
+}
+
 // Times are means over incidents. A mean without anything to count is zero, and its count says so.
 type Times struct {
 	Incidents      int           `json:"incidents"`
 	MTTD           time.Duration `json:"mttd_ns"` // first sign to alert
 	MTTA           time.Duration `json:"mtta_ns"` // alert to acknowledged, of those that were
 	Acked          int           `json:"acked"`
+	Tickets        int           `json:"tickets"`            // waited for a business day; nobody was to acknowledge them
 	MTTR           time.Duration `json:"mttr_ns"`            // alert to resolved
 	MTTROnset      time.Duration `json:"mttr_from_onset_ns"` // first sign to resolved
 	Resolved       int           `json:"resolved"`
@@ -118,6 +124,9 @@ func times(rs []Record) Times {
 		t.LostRequests += i.Impact.LostRequests
 		t.Revenue += i.Impact.Revenue
 		detect += i.OpenedAt.Sub(onset(i))
+		if r.ticket() {
+			t.Tickets++
+		}
 		if !i.AckedAt.IsZero() {
 			t.Acked++
 			ack += i.AckedAt.Sub(i.OpenedAt)

@@ -3,6 +3,7 @@ package learn
 // Kinds of facts that learn emits.
 const (
 	KindDrafted   = "learn.drafted"
+	KindAsked     = "learn.asked" // somebody asked for a postmortem that is not written by itself
 	KindEdited    = "learn.edited"
 	KindPublished = "learn.published"
 	KindOutdated  = "learn.outdated" // the incident came back after its postmortem was published

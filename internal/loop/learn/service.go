@@ -54,10 +54,35 @@ func (s *Service) resolved(ctx context.Context, tx Tx, id respond.ID, now time.T
 	if err := s.repeated(ctx, tx, i, now); err != nil {
 		return err
 	}
-	if drafted, _ := wanted(i.Severity); !drafted {
+	if drafted, _ := wanted(i.Severity); !drafted || i.Muted {
 		return nil
 	}
 	return s.draft(ctx, tx, i, now)
+}
+
+// Ask drafts the postmortem of an incident of which none is written by itself: a SEV4, or one that ended because its alerts
+// were muted. One that there is is no error. The incident must be over: otherwise the error has code conflict.
+func (s *Service) Ask(ctx context.Context, incident respond.ID, by string, now time.Time) (p Postmortem, err error) {
+	err = s.Store.Update(ctx, func(tx Tx) error {
+		if p, err = tx.Postmortem(ctx, IDOf(incident)); err == nil || !errs.Is(err, errs.NotFound) {
+			return err
+		}
+		i, err := tx.Incident(ctx, incident)
+		if err != nil {
+			return err
+		}
+		if i.Open() {
+			return errs.New(errs.Conflict, "%s is not over; its postmortem is drafted when it is", incident)
+		}
+		if err := s.draft(ctx, tx, i, now); err != nil {
+			return err
+		}
+		if p, err = tx.Postmortem(ctx, IDOf(incident)); err != nil {
+			return err
+		}
+		return s.append(ctx, tx, KindAsked, p, by, fmt.Sprintf("%s asked for the postmortem of %s", by, incident), now)
+	})
+	return p, err
 }
 
 // draft writes the postmortem of a case, or what is new in it, with its action items and their timers.

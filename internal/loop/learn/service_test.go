@@ -181,6 +181,36 @@ func TestMinorIncidents(t *testing.T) {
 	}
 }
 
+func TestMutedIncidentGetsAPostmortemOnlyWhenSomebodyAsks(t *testing.T) {
+	w := newWorld(t)
+	i := incident("INC-5", detect.SEV1, diagnose.RetryStorm, t0, t0.Add(time.Minute))
+	i.Muted, i.Reason = true, "all of its alerts are muted: silence s1 of mira"
+	w.fact(respond.KindResolved, i, t0.Add(time.Minute))
+	if _, err := w.s.Of(t.Context(), "INC-5"); !errs.Is(err, errs.NotFound) {
+		t.Fatalf("a postmortem of what was silenced: %v", err)
+	}
+	if items, err := w.s.Items(t.Context(), false); err != nil || len(items) != 0 {
+		t.Errorf("%+v, %v", items, err)
+	}
+	for range 2 {
+		if p, err := w.s.Ask(t.Context(), "INC-5", "tomas", t0.Add(time.Hour)); err != nil || p.State != learn.Draft || !strings.Contains(p.Markdown, "muted") {
+			t.Errorf("%+v, %v", p, err)
+		}
+	}
+	if got := w.kinds("grp-INC-5"); !slices.Equal(got, []string{learn.KindDrafted, learn.KindAsked}) {
+		t.Errorf("facts %v", got)
+	}
+	open := incident("INC-6", detect.SEV1, diagnose.RetryStorm, t0, time.Time{})
+	open.Status = respond.Investigating
+	w.must(w.db.Update(t.Context(), func(tx *store.Tx) error { return tx.SaveIncident(t.Context(), open) }))
+	if _, err := w.s.Ask(t.Context(), "INC-6", "tomas", t0); !errs.Is(err, errs.Conflict) {
+		t.Errorf("%v", err)
+	}
+	if _, err := w.s.Ask(t.Context(), "INC-7", "tomas", t0); !errs.Is(err, errs.NotFound) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRunThatFinishesAfterTheEndIsInTheDraft(t *testing.T) {
 	w := newWorld(t)
 	end := t0.Add(5 * time.Minute)

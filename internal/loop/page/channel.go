@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"crypto/sha256"
+	"net/url"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -66,11 +67,18 @@ func Short(s string, n int) string {
 // Link is an address with the word for it.
 type Link struct{ Label, URL string }
 
-// Addresses returns the links of a message that has them, what to do first. The link to acknowledge is not among them.
+// longestLink bounds a link in a message: a provider refuses a whole message for one that is too long.
+const longestLink = 2000
+
+// Addresses returns the links of a message that has them, what to do first. The link to acknowledge is not among them, nor
+// is what is no address of the web or too long for a message: senders write what they like, and it stays on the page.
 func (m Message) Addresses() []Link {
 	all := []Link{{"Open", m.PageURL}, {"Runbook", m.Links.Runbook}, {"Rate, errors, duration", m.Links.RED}, {"Traces", m.Links.Traces},
 		{"Where the time goes", m.Links.Profile}}
-	return slices.DeleteFunc(all, func(l Link) bool { return l.URL == "" })
+	return slices.DeleteFunc(all, func(l Link) bool {
+		u, err := url.Parse(l.URL)
+		return err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || len(l.URL) > longestLink
+	})
 }
 
 // Channel delivers messages by one medium. Name is the word that contacts use.

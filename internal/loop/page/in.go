@@ -58,7 +58,7 @@ func ResolveJob(r Resolve, now time.Time) job.Job {
 }
 
 // Follows returns what page does about facts: a new group of alerts becomes a page, a worse alert raises it, an alert that
-// was acknowledged where it came from acknowledges it, somebody who is asked for is told, and a calm group resolves it.
+// was acknowledged where it came from acknowledges it, one that is not any more has people told again, somebody who is asked for is told, and a calm group resolves it.
 // Alerts that page nobody become tickets.
 func (s *Service) Follows() event.Handlers[Tx] {
 	return event.Handlers[Tx]{
@@ -89,6 +89,20 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			}
 			_, err = s.ack(ctx, tx, p, a.By, now)
 			return err
+		},
+		detect.KindUnacked: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			a, err := event.Decode[detect.Acked](e)
+			if err != nil {
+				return err
+			}
+			p, err := tx.PageOf(ctx, a.Group)
+			if errs.Is(err, errs.NotFound) || (err == nil && p.State != Acked) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return s.again(ctx, tx, p, a.By+" took the acknowledgement of "+p.AckedBy+" back", now)
 		},
 		detect.KindCalled: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			c, err := event.Decode[detect.Call](e)

@@ -229,10 +229,9 @@ func contactsOf(p *catalog.Person) []catalog.Contact {
 	return out
 }
 
-// reopen returns an acknowledged page open again: whoever took it has not ended it in time.
-func (p Page) reopen(now time.Time, after time.Duration) Page {
-	p.Reason = fmt.Sprintf("%s acknowledged it %s ago and it is not resolved", p.AckedBy, catalog.Duration(after))
-	p.State, p.ReleasedAt, p.AckedAt, p.AckedBy = Open, now, time.Time{}, ""
+// reopen returns an acknowledged page open again: nobody has it any more.
+func (p Page) reopen(reason string, now time.Time) Page {
+	p.State, p.Reason, p.ReleasedAt, p.AckedAt, p.AckedBy = Open, reason, now, time.Time{}, ""
 	p.Step, p.Loop = 0, 0
 	return p
 }

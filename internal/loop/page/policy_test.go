@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/edge/store"
+	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/page"
@@ -146,6 +147,31 @@ func TestAcknowledgedPageThatIsNotResolvedInTimeTellsPeopleAgain(t *testing.T) {
 	w.calm("g")
 	w.For(2 * time.Hour)
 	w.want("nobody after it is over", len(w.told()), 3)
+}
+
+func TestPageOfWhichTheSourceTakesTheAcknowledgementBackTellsPeopleAgain(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Policies["default"].AckTimeout = mins(30)
+	w.fire("g", detect.SEV1)
+	tell := func(kind, by string) {
+		t.Helper()
+		w.Append(event.New(kind, w.Now(), by, "al", "", detect.Acked{Alert: "al", Group: "g", By: by, At: w.Now()}))
+		w.Settle()
+	}
+	tell(detect.KindUnacked, "jon") // nobody has it
+	tell(detect.KindAcked, "mira")
+	w.For(10 * time.Minute)
+	tell(detect.KindUnacked, "jon")
+	w.For(time.Minute)
+	w.want("again, from the first step on", w.told(), []string{"mira+0", "mira+10"})
+	if p := w.only(); p.State != page.Open || p.AckedBy != "" || p.Reason != "jon took the acknowledgement of mira back" {
+		t.Errorf("%+v", p)
+	}
+	tell(detect.KindAcked, "mira")
+	w.calm("g")
+	tell(detect.KindUnacked, "jon")
+	w.For(2 * time.Hour)
+	w.want("nobody after it is over", len(w.told()), 2)
 }
 
 func TestUrgencyOfTheServiceDecidesWhetherPagesWaitForSupportHours(t *testing.T) {

@@ -187,7 +187,11 @@ func (s *Service) keep(ctx context.Context, tx Tx, k Keep, now time.Time) error 
 
 // tell saves an open page, says so, and takes its first step.
 func (s *Service) tell(ctx context.Context, tx Tx, p Page, kind string, now time.Time) error {
-	if err := s.append(ctx, tx, kind, p, event.System, "people are told: "+p.Reason, nil, now); err != nil {
+	text := "people are told"
+	if p.Reason != "" {
+		text += ": " + p.Reason
+	}
+	if err := s.append(ctx, tx, kind, p, event.System, text, nil, now); err != nil {
 		return err
 	}
 	if err := tx.SavePage(ctx, p); err != nil {
@@ -331,7 +335,15 @@ func (s *Service) untake(ctx context.Context, tx Tx, pageID ID, now time.Time) e
 	if err != nil || p.State != Acked {
 		return err
 	}
-	return s.tell(ctx, tx, p.reopen(now, now.Sub(p.AckedAt)), KindReopened, now)
+	return s.again(ctx, tx, p, fmt.Sprintf("%s acknowledged it %s ago and it is not resolved", p.AckedBy, catalog.Duration(now.Sub(p.AckedAt))), now)
+}
+
+// again has people told again of an acknowledged page, from the first step.
+func (s *Service) again(ctx context.Context, tx Tx, p Page, reason string, now time.Time) error {
+	if err := tx.Cancel(ctx, jobReopen, string(p.ID)); err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, p.reopen(reason, now), KindReopened, now)
 }
 
 // Ender is what a transaction has to have for Ended.

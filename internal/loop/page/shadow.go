@@ -54,6 +54,7 @@ type Beside struct {
 const (
 	maxBeside     = 366 * 24 * time.Hour
 	maxBesideList = 10_000
+	maxRows       = 2_000 // that a report keeps; all are counted
 )
 
 // Check says what is wrong with it, with code invalid.
@@ -138,8 +139,9 @@ type ShadowReport struct {
 	Groups     int        `json:"groups"`  // pages that were several incidents there
 	Grouped    int        `json:"grouped"` // how many those were
 	Verdict    string     `json:"verdict"`
-	Rows       []Compared `json:"rows"`    // what needs a look first, then by time
-	Unknown    []string   `json:"unknown"` // people there whom the catalog does not know
+	Rows       []Compared `json:"rows"`               // what needs a look first, then by time; at most 2,000
+	LeftOut    int        `json:"left_out,omitempty"` // rows that are counted and not kept
+	Unknown    []string   `json:"unknown"`            // people there whom the catalog does not know
 }
 
 // Compare compares what another system did with the pages of the same time, and keeps the report as a fact.
@@ -449,6 +451,9 @@ func (r ShadowReport) sum() ShadowReport {
 		}
 	}
 	r.Verdict = r.words(differ)
+	if r.LeftOut = max(0, len(r.Rows)-maxRows); r.LeftOut > 0 {
+		r.Rows = slices.Clone(r.Rows[:maxRows]) // the others are not kept alive
+	}
 	return r
 }
 

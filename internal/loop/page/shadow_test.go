@@ -210,3 +210,23 @@ func TestAComparisonThatMakesNoSenseIsRefused(t *testing.T) {
 		t.Errorf("%v, want not_found", err)
 	}
 }
+
+// A report is bounded, however much differs: all is counted, what needs a look first is kept, and it says how much is not.
+func TestShadowReportIsBoundedAndSaysWhatIsLeftOut(t *testing.T) {
+	w, _ := shadow(t)
+	b := page.Beside{Source: "pagerduty", From: w.Now().Add(-24 * time.Hour), To: w.Now()}
+	for i := range 2300 {
+		b.Incidents = append(b.Incidents, page.Theirs{ID: fmt.Sprint("Q", i), Title: "disk", At: b.From.Add(time.Duration(i) * time.Second),
+			Told: []page.TheirNotice{{Who: page.Named{Email: "mira@example.org"}, At: b.From.Add(time.Duration(i) * time.Second)}}})
+	}
+	r, err := w.s.Compare(t.Context(), b, "ines", w.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Rows) != 2000 || r.LeftOut != 300 || r.OnlyTheirs != 2300 || !strings.Contains(r.Verdict, "2300 only there") || !strings.Contains(r.Markdown(), "300 more were left out") {
+		t.Errorf("%d rows, %d left out, %d only there: %s", len(r.Rows), r.LeftOut, r.OnlyTheirs, r.Verdict)
+	}
+	if kept, err := w.s.LastReport(t.Context()); err != nil || len(kept.Rows) != 2000 || kept.LeftOut != 300 {
+		t.Errorf("%d rows, %d left out: %v", len(kept.Rows), kept.LeftOut, err)
+	}
+}

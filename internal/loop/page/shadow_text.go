@@ -37,6 +37,9 @@ func (r ShadowReport) Markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", stamp(row.At), cell(what), row.Outcome, cell(row.who(row.There, row.Outcome == Untold)), cell(row.who(row.Here, false)), row.Delay(), cell(strings.Join(notes, "; ")))
 	}
+	if r.LeftOut > 0 {
+		fmt.Fprintf(&b, "\n%d more were left out: compare a shorter time.\n", r.LeftOut)
+	}
 	return b.String()
 }
 

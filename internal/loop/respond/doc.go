@@ -10,6 +10,9 @@
 //	                 │                     └─┴─ run failed ────┘                    │
 //	                 └───────────────────── an alert of the group fires again ──────┘
 //
+// One of alerts that page nobody is queued instead of investigating: it is a ticket for the next business day, until somebody
+// takes the ticket or an alert of it pages.
+//
 // For SEV1 and SEV2 a commander is called when people are told: the region that is on duty, or the global commander. Who
 // acknowledges that call has command. At the end of the region's coverage, or of the commander's shift where there is no such
 // end, command is handed over, which is a handoff:

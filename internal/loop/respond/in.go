@@ -3,6 +3,7 @@ package respond
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
@@ -17,7 +18,7 @@ const jobDiagnose = "respond.diagnose"
 
 // Follows returns what respond does about facts: alerts open incidents or join them, and a calm group resolves its own, as
 // does a person who ends its page. When people are told of an incident, its commander is called; who acknowledges a call has
-// what they were called for.
+// what they were called for. Who takes the ticket of one that waits works on it.
 func (s *Service) Follows() event.Handlers[Tx] {
 	return event.Handlers[Tx]{
 		detect.KindFired: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
@@ -39,6 +40,7 @@ func (s *Service) Follows() event.Handlers[Tx] {
 			if err != nil {
 				return err
 			}
+			i.Muted = c.Muted
 			return s.resolve(ctx, tx, i, event.System, cmp.Or(c.Reason, "no alert fires any more"), now)
 		},
 		page.KindOpened: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
@@ -67,6 +69,21 @@ func (s *Service) Follows() event.Handlers[Tx] {
 				return ignoreNotFound(err)
 			}
 			return s.resolve(ctx, tx, i, e.Actor, e.Actor+" resolved its page", now)
+		},
+		page.KindTicketTaken: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
+			t, err := event.Decode[page.Ticketed](e)
+			if err != nil {
+				return err
+			}
+			i, err := tx.IncidentOf(ctx, t.Ticket.Group)
+			if err != nil || i.Status != Queued {
+				return ignoreNotFound(err)
+			}
+			i.Status, i.Reason = Investigating, t.Ticket.TakenBy+" took its ticket"
+			if err := tx.SaveIncident(ctx, i); err != nil {
+				return err
+			}
+			return s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s: %s", i.Status, i.Reason), now)
 		},
 		page.KindAcked: func(ctx context.Context, tx Tx, e event.Event, now time.Time) error {
 			c, err := event.Decode[page.Changed](e)

@@ -18,6 +18,7 @@ type Status string
 
 // Statuses of an incident.
 const (
+	Queued        Status = "queued" // a ticket: nobody is paged, and it waits for the next business day
 	Investigating Status = "investigating"
 	Identified    Status = "identified"
 	Mitigating    Status = "mitigating"
@@ -48,7 +49,11 @@ func (i Incident) toll() string {
 	if n := len(i.Affected); n != 1 {
 		services = strconv.Itoa(n) + " services"
 	}
-	return fmt.Sprintf("%s affected, %d customer requests lost, about %.0f %s", services, i.Impact.LostRequests, i.Impact.Revenue, i.Impact.Currency)
+	out := fmt.Sprintf("%s affected, %d customer requests lost", services, i.Impact.LostRequests)
+	if i.Impact.Revenue > 0 && i.Impact.Currency != "" { // a service without a price has none to lose
+		out += fmt.Sprintf(", about %.0f %s", i.Impact.Revenue, i.Impact.Currency)
+	}
+	return out
 }
 
 // Incident is a group of alerts that people and runbooks work on.
@@ -80,7 +85,8 @@ type Incident struct {
 	Confidence diagnose.Confidence `json:"confidence,omitempty"`
 	Run        string              `json:"run,omitempty"` // newest run
 	Reopened   int                 `json:"reopened,omitempty"`
-	Reason     string              `json:"reason"` // why it is in this status
+	Muted      bool                `json:"muted,omitempty"` // it ended because nobody is told of its alerts any more; they may still fire
+	Reason     string              `json:"reason"`          // why it is in this status
 }
 
 // Open reports whether the incident is not resolved.
@@ -111,8 +117,11 @@ func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened
 	if a.Severity.Worse(i.Severity) {
 		next.Severity = a.Severity
 	}
+	if i.Status == Queued {
+		next = next.begun(a)
+	}
 	if i.Status == Resolved {
-		next.Status, next.ResolvedAt = Investigating, time.Time{}
+		next.Status, next.ResolvedAt, next.Muted = begins(a), time.Time{}, false
 		next.Burning = named(a)
 		next.Reopened++
 		next.ReopenedAt = now
@@ -123,6 +132,22 @@ func (i Incident) attach(a detect.Alert, now time.Time) (next Incident, reopened
 		return next, true
 	}
 	return next, false
+}
+
+// begins returns the status in which an incident begins with an alert.
+func begins(a detect.Alert) Status {
+	if a.Ticket() {
+		return Queued
+	}
+	return Investigating
+}
+
+// begun returns a queued incident as it is with an alert: one that pages people waits no more.
+func (i Incident) begun(a detect.Alert) Incident {
+	if i.Status == Queued && !a.Ticket() {
+		i.Status, i.Reason = Investigating, a.Reason
+	}
+	return i
 }
 
 // named returns the service of an alert; an alert from outside may have none.

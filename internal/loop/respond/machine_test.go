@@ -109,6 +109,53 @@ func TestAlertsOfAGroupAreOneIncident(t *testing.T) {
 	}
 }
 
+// A ticket pages nobody: its incident waits, as its words say, until somebody takes the ticket or an alert pages.
+func TestIncidentOfATicketIsQueuedUntilSomebodyWorksOnIt(t *testing.T) {
+	w := newWorld(t)
+	ticket := func(group string) {
+		t.Helper()
+		w.n++
+		a := detect.Alert{ID: detect.AlertID(fmt.Sprint("al_", w.n)), Source: "cron", Service: "prefs", Group: detect.GroupID(group), Severity: detect.SEV4, Reason: "disk fills", FiredAt: w.Now()}
+		w.Append(event.New(detect.KindFired, w.Now(), event.System, string(a.ID), "", detect.Fired{Alert: a}))
+		w.Settle()
+	}
+	f := func(status respond.Status, reason string) {
+		t.Helper()
+		if i := w.all()[0]; i.Status != status || i.Reason != reason {
+			t.Errorf("%s because %q, want %s because %q", i.Status, i.Reason, status, reason)
+		}
+	}
+	ticket("g")
+	f(respond.Queued, "disk fills")
+	w.Append(event.New(page.KindTicketTaken, w.Now(), "mira", "tk", "", page.Ticketed{Ticket: page.Ticket{Group: "g", TakenBy: "mira"}}))
+	w.Settle()
+	f(respond.Investigating, "mira took its ticket")
+	w.calm("g")
+	f(respond.Resolved, "no alert fires any more")
+	ticket("g")
+	f(respond.Queued, "an alert fires again: prefs")
+
+	ticket("h")
+	f(respond.Queued, "disk fills")
+	w.fire("h", "checkout", detect.SEV2)
+	f(respond.Investigating, "budget burns")
+}
+
+func TestIncidentSaysThatItEndedBecauseItsAlertsWereMuted(t *testing.T) {
+	w := newWorld(t)
+	w.fire("g", "checkout", detect.SEV2)
+	w.Append(event.New(detect.KindGroupCalm, w.Now(), event.System, "g", "", detect.GroupCalm{Group: "g", Muted: true, Reason: "all of its alerts are muted: silence s1"}))
+	w.Settle()
+	if i := w.all()[0]; i.Open() || !i.Muted || i.Reason != "all of its alerts are muted: silence s1" {
+		t.Errorf("%+v", i)
+	}
+	w.fire("g", "checkout", detect.SEV2)
+	w.calm("g")
+	if i := w.all()[0]; i.Open() || i.Muted {
+		t.Errorf("the second time it was over: %+v", i)
+	}
+}
+
 func TestSameAlertTwiceIsOne(t *testing.T) {
 	w := newWorld(t)
 	a := w.fire("g", "checkout", detect.SEV2)

@@ -53,6 +53,7 @@ func (s *Service) fired(ctx context.Context, tx Tx, a detect.Alert, now time.Tim
 		}
 		was := i.Severity
 		i.Severity = a.Severity
+		i = i.begun(a)
 		if err := s.append(ctx, tx, KindStatus, i, event.System, fmt.Sprintf("%s instead of %s: %s", i.Severity, was, a.Reason), now); err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	}
 	i := Incident{
 		ID: ID("INC-" + strconv.FormatInt(n, 10)), Group: a.Group, Title: a.Headline(), Severity: a.Severity,
-		Status: Investigating, Service: a.Service, OpenedAt: now, OnsetAt: a.FiredAt, Alerts: []detect.AlertID{a.ID},
+		Status: begins(a), Service: a.Service, OpenedAt: now, OnsetAt: a.FiredAt, Alerts: []detect.AlertID{a.ID},
 		Burning: named(a), Affected: named(a), Reason: a.Reason,
 	}.hits(s.Catalog(), regionLabels(s.Catalog(), a)...)
 	// Where a commander can be called, one is when people are told, so that a runbook that fixes it wakes nobody.
@@ -109,6 +110,9 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 		return err
 	}
 	text := fmt.Sprintf("%s %s opened: %s", i.Severity, i.ID, i.Title)
+	if i.Status == Queued {
+		text += "; it is a ticket for the next business day"
+	}
 	if i.Commander != "" {
 		text += "; commander by rota is " + i.Commander
 	}
@@ -170,7 +174,9 @@ func (s *Service) Look(ctx context.Context, incident ID, now time.Time) error {
 			text := "no cause found: " + why
 			if i.Named() {
 				text = fmt.Sprintf("suspected cause: %s (%s)", d.Summary, why)
-				i.Status, i.Reason = Identified, d.Summary
+				if i.Reason = d.Summary; i.Status != Queued {
+					i.Status = Identified
+				}
 			}
 			i.Title = title(cause, i)
 			e := s.event(KindNamed, i, event.System, text, now)

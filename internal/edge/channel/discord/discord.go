@@ -46,6 +46,7 @@ func (c *Channel) Name() string { return "discord" }
 const (
 	maxTitle = 250
 	maxText  = 3000
+	maxAll   = 4096 // text and links
 )
 
 // Send posts the message and waits until Discord says that it is in the room.
@@ -59,12 +60,11 @@ func (c *Channel) Send(ctx context.Context, m page.Message) (string, error) {
 	if m.AckURL != "" {
 		links = append([]page.Link{{Label: "Acknowledge", URL: m.AckURL}}, links...)
 	}
-	var row []string
+	between := "\n\n"
 	for _, l := range links {
-		row = append(row, "["+l.Label+"]("+l.URL+")")
-	}
-	if len(row) > 0 {
-		text += "\n\n" + strings.Join(row, " · ")
+		if link := between + "[" + l.Label + "](" + l.URL + ")"; len(text)+len(link) <= maxAll { // one more would have all of it refused
+			text, between = text+link, " · "
+		}
 	}
 	embed := map[string]any{"title": page.Short(m.Title, maxTitle), "description": text, "color": colour(m.Severity)}
 	if m.PageURL != "" {

@@ -50,6 +50,22 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// Discord refuses a description of more than 4,096 characters with all that is in it.
+func TestLongLinksDoNotCostTheMessage(t *testing.T) {
+	p := channeltest.Serve(t, channeltest.Answer{Status: 200, Body: taken})
+	m := channeltest.Night("ops")
+	m.Text = strings.Repeat("x", 5000)
+	long := "https://wiki.example.org/" + strings.Repeat("r", 1900)
+	m.Links.Runbook, m.Links.RED, m.Links.Traces = long, "javascript:alert(1)", long+strings.Repeat("t", 100)
+	if _, err := channel(p.URL).Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	text := p.Only(t).JSON(t)["embeds"].([]any)[0].(map[string]any)["description"].(string)
+	if len([]rune(text)) > 4096 || !strings.Contains(text, "/ack/token)") || !strings.Contains(text, "/pages/pg_1)") || strings.Contains(text, "javascript") || strings.Contains(text, "rrr") {
+		t.Errorf("%d characters: …%s", len([]rune(text)), text[2900:])
+	}
+}
+
 func TestRoomThatIsNotThere(t *testing.T) {
 	p := channeltest.Serve(t, channeltest.Answer{Status: 200, Body: taken})
 	if _, err := channel(p.URL).Send(t.Context(), channeltest.Night("dev")); !errs.Is(err, errs.Invalid) || len(p.Requests()) > 0 {

@@ -182,9 +182,9 @@ func plain(s string) dict { return dict{"type": "plain_text", "text": s} }
 
 // blocks returns the message as blocks. Buttons that come back are there when somebody hears them.
 func blocks(m page.Message, heard bool) []any {
-	out := []any{
-		dict{"type": "header", "text": plain(page.Short(m.Title, maxHeader))},
-		dict{"type": "section", "text": dict{"type": "mrkdwn", "text": page.Short(escape(m.Text), maxText)}},
+	out := []any{dict{"type": "header", "text": plain(page.Short(m.Title, maxHeader))}}
+	if strings.TrimSpace(m.Text) != "" { // a section without text is refused, and the message with it
+		out = append(out, dict{"type": "section", "text": dict{"type": "mrkdwn", "text": page.Short(escape(m.Text), maxText)}})
 	}
 	if m.Status != "" {
 		out = append(out, dict{"type": "context", "elements": []any{dict{"type": "mrkdwn", "text": page.Short(escape(m.Status), maxText)}}})

@@ -33,10 +33,10 @@ func TestJobsPing(t *testing.T) {
 		t.Fatal(err)
 	}
 	who := func(_ context.Context, secret string) (door.Caller, error) {
-		if secret != "nk_cron" {
+		if secret != "nk_cron" && secret != "nk_looks" {
 			return door.Caller{}, errs.New(errs.Denied, "the token is not valid")
 		}
-		return door.Caller{Integration: "cron", May: func(string) bool { return true }}, nil
+		return door.Caller{Integration: "cron", May: func(scope string) bool { return scope == door.Scope || secret == "nk_looks" }}, nil
 	}
 	srv := httptest.NewServer(heartbeat.New(heartbeat.Config{Door: door.New(door.Config{Who: who}), Detect: s, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}))
 	defer srv.Close()
@@ -51,7 +51,9 @@ func TestJobsPing(t *testing.T) {
 		{"POST", "/heartbeat/night%20backup", "Bearer nk_cron", 200, ""},
 		{"GET", "/heartbeat/night%20backup", "", 401, "a token with the scope intake"},
 		{"GET", "/heartbeat/guess/night%20backup", "", 401, "not valid"},
-		{"GET", "/heartbeat/nk_cron/other", "", 404, "kind Heartbeat"},
+		{"GET", "/heartbeat/nk_cron/other", "", 404, "with kind Heartbeat. A token that may also read is told"},
+		{"GET", "/heartbeat/nk_looks/other", "", 404, "there are night backup. Another one: make it on the page /heartbeats"},
+		{"GET", "/heartbeat/nk_looks/night-backup", "", 404, "did you mean night backup?"},
 		{"DELETE", "/heartbeat/nk_cron/night%20backup", "", 405, ""},
 	} {
 		now = now.Add(time.Minute)

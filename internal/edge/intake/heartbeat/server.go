@@ -1,14 +1,17 @@
 package heartbeat
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/door"
 	"nightkeeper/internal/kit/errs"
+	"nightkeeper/internal/kit/near"
 	"nightkeeper/internal/loop/detect"
 )
 
@@ -64,7 +67,39 @@ func (s *server) ping(w http.ResponseWriter, r *http.Request, secret string) (de
 	}
 	h, err := s.Detect.Ping(r.Context(), r.PathValue("name"), s.Now())
 	if errs.Is(err, errs.NotFound) {
-		err = errs.New(errs.NotFound, "there is no heartbeat %.200q; declare it in the catalog with kind Heartbeat", r.PathValue("name"))
+		err = s.missing(r.Context(), r.PathValue("name"), v.May(read))
 	}
 	return h, err
+}
+
+// read is the scope that lets a token see which heartbeats there are; one that only sends does not.
+const read = "read"
+
+// mostNamed bounds how many heartbeats an answer names.
+const mostNamed = 20
+
+// missing says that there is no such heartbeat, and what to do: to a caller who may see them, also which there are.
+func (s *server) missing(ctx context.Context, name string, may bool) error {
+	const todo = "make it on the page /heartbeats, with nightkeeper heartbeats add, or in the catalog with kind Heartbeat"
+	if !may {
+		return errs.New(errs.NotFound, "there is no heartbeat %.200q; %s. A token that may also read is told which there are", name, todo)
+	}
+	hs, err := s.Detect.Heartbeats(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, h := range hs {
+		names = append(names, h.Name)
+	}
+	if meant := near.To(name, names); meant != "" {
+		return errs.New(errs.NotFound, "there is no heartbeat %.200q; did you mean %s?", name, meant)
+	}
+	if len(names) == 0 {
+		return errs.New(errs.NotFound, "there is no heartbeat %.200q, nor any other; %s", name, todo)
+	}
+	if more := len(names) - mostNamed; more > 0 {
+		names = append(names[:mostNamed], fmt.Sprintf("and %d more", more))
+	}
+	return errs.New(errs.NotFound, "there is no heartbeat %.200q; there are %s. Another one: %s", name, strings.Join(names, ", "), todo)
 }

@@ -47,7 +47,8 @@ func requestID(action string, a detect.AlertID) string { return action + "-" + s
 // actions by the first part of a request's id: its name, and what is said when it is done.
 var actions = map[string][2]string{
 	"create": {"Create", "Created alert"}, "close": {"Close", "Closed alert"}, "ack": {"Acknowledge", "Acknowledged alert"},
-	"note": {"AddNote", "Added note"}, "update": {"Update", "Updated alert"}, "snooze": {"Snooze", "Snoozed alert"}, "assign": {"Assign", "Assigned alert"},
+	"unack": {"UnAcknowledge", "UnAcknowledged alert"},
+	"note":  {"AddNote", "Added note"}, "update": {"Update", "Updated alert"}, "snooze": {"Snooze", "Snoozed alert"}, "assign": {"Assign", "Assigned alert"},
 	"escalate": {"Escalate", "Escalated alert"}, "team": {"AddTeam", "Added team"}, "responder": {"AddResponder", "Added responder"}, "tags": {"AddTags", "Added tags"},
 	"untags": {"RemoveTags", "Removed tags"}, "details": {"AddDetails", "Added details"}, "undetails": {"RemoveDetails", "Removed details"},
 }
@@ -210,7 +211,7 @@ const mostLooked = 5000
 
 // find returns the alert that an address names. One that is not there is an error with code not_found.
 func (s *server) find(c call) (detect.Alert, error) {
-	want, by := c.r.PathValue("id"), cmp.Or(c.r.URL.Query().Get("identifierType"), "id")
+	want, by := c.r.PathValue("id"), cmp.Or(c.r.URL.Query().Get("identifierType"), c.r.URL.Query().Get("alertIdentifierType"), "id")
 	missing := errs.New(errs.NotFound, "Alert does not exist with given %s.", by)
 	switch by {
 	case "id":
@@ -307,6 +308,14 @@ func (s *server) close(c call) (reply, error) {
 func (s *server) acknowledge(c call) (reply, error) {
 	return s.change(c, "ack", func(a detect.Alert, d done) error {
 		_, err := s.Detect.Ack(c.Context(), c.Integration, a.Key, s.by(c, d.User), c.now)
+		return err
+	})
+}
+
+// unacknowledge has people told again: whoever said so has it no more.
+func (s *server) unacknowledge(c call) (reply, error) {
+	return s.change(c, "unack", func(a detect.Alert, d done) error {
+		_, err := s.Detect.Unack(c.Context(), c.Integration, a.Key, s.by(c, d.User), c.now)
 		return err
 	})
 }

@@ -34,13 +34,16 @@ func FuzzAlert(f *testing.F) {
 }
 
 func FuzzQuery(f *testing.F) {
-	for _, s := range []string{"status: open", `status=closed AND alias:"a b"`, "priority:P1 and acknowledged: false", "", "teams:x", "status:", `"`} {
+	for _, s := range []string{"status: open", `status=closed AND alias:"a b"`, "priority:P1 and acknowledged: false", "", "teams:x", "status:", `"`, "NOT (status:open OR priority:(P1 OR P2)) disk* details.host!=db-1", "createdAt>=31-12-2026 AND count<3", "((((", "status:()", "not"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		_, ok, err := filterOf(query)
+		q, err := queryOf(query)
 		if err == nil {
-			ok(detect.Alert{Key: "a", Severity: detect.SEV1})
+			l := listed{Status: "open", Tags: []string{"disk"}, Details: map[string]string{"host": "db-1"}}
+			if q.is(l) && q.state == detect.Resolved {
+				t.Errorf("%q finds what the store would not", query)
+			}
 		} else if !errs.Is(err, errs.Invalid) {
 			t.Error(err)
 		}

@@ -3,13 +3,11 @@ package opsgenie
 import (
 	"cmp"
 	"hash/fnv"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/detect"
 )
 
@@ -228,33 +226,4 @@ func (s *server) relabel(c call, a detect.Alert, set map[string]string, drop []s
 	}
 	_, err := s.Detect.Relabel(c.Context(), c.Integration, a.Key, set, drop, s.by(c, user), c.now)
 	return err
-}
-
-// part lists one of the things that an alert has.
-func (s *server) part(c call) (reply, error) {
-	if c.r.PathValue("what") != "notes" {
-		return reply{}, errs.New(errs.NotFound, "Nightkeeper does not have GET %s of Opsgenie's API", c.r.URL.Path)
-	}
-	return s.notes(c)
-}
-
-// notes lists what was said about an alert.
-func (s *server) notes(c call) (reply, error) {
-	a, err := s.find(c)
-	if err != nil {
-		return reply{}, err
-	}
-	es, err := s.Notes(c.Context(), a.ID)
-	if err != nil {
-		return reply{}, err
-	}
-	out := []map[string]any{}
-	for i, e := range slices.Backward(es) {
-		text := e.Text
-		if _, said, ok := strings.Cut(e.Text, a.Headline()+": "); ok {
-			text = said
-		}
-		out = append(out, map[string]any{"note": text, "owner": e.Actor, "createdAt": e.At.UTC(), "offset": strconv.Itoa(i)})
-	}
-	return reply{status: http.StatusOK, data: out}, nil
 }

@@ -2,9 +2,10 @@ package opsgenie
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,47 +77,6 @@ func (s *server) get(c call) (reply, error) {
 	return reply{status: http.StatusOK, data: s.listedOf(a, c.now)}, nil
 }
 
-// term is a part of a query: "status: open", "alias=x".
-var term = regexp.MustCompile(`^\s*([A-Za-z]+)\s*[:=]\s*("[^"]*"|[^\s"]+)\s*(?:(?i:and)\s+|$)`)
-
-// filterOf reads the query of a list: terms of status, alias, priority and acknowledged, all of which must hold.
-func filterOf(query string) (detect.Filter, func(detect.Alert) bool, error) {
-	var f detect.Filter
-	var tests []func(detect.Alert) bool
-	for rest := query; strings.TrimSpace(rest) != ""; {
-		m := term.FindStringSubmatch(rest)
-		if m == nil {
-			return f, nil, errs.New(errs.Invalid, "the query %.100q is not understood; write terms such as status:open AND priority:P1", query)
-		}
-		rest = rest[len(m[0]):]
-		field, value := strings.ToLower(m[1]), strings.Trim(m[2], `"`)
-		switch field {
-		case "status":
-			state, ok := map[string]detect.State{"open": detect.Firing, "closed": detect.Resolved}[strings.ToLower(value)]
-			if !ok {
-				return f, nil, errs.New(errs.Invalid, "status %.40q is not known here; it is open or closed", value)
-			}
-			f.State = state
-		case "alias":
-			tests = append(tests, func(a detect.Alert) bool { return a.Key == value })
-		case "priority":
-			tests = append(tests, func(a detect.Alert) bool { return priorities[a.Severity] == strings.ToUpper(value) })
-		case "acknowledged":
-			tests = append(tests, func(a detect.Alert) bool { return !a.AckedAt.IsZero() == (value == "true") })
-		default:
-			return f, nil, errs.New(errs.Invalid, "a query cannot ask for %.40q here; it can for status, alias, priority and acknowledged", field)
-		}
-	}
-	return f, func(a detect.Alert) bool {
-		for _, ok := range tests {
-			if !ok(a) {
-				return false
-			}
-		}
-		return true
-	}, nil
-}
-
 func number(v url.Values, name string, otherwise, most int) (int, error) {
 	if !v.Has(name) {
 		return otherwise, nil
@@ -128,45 +88,111 @@ func number(v url.Values, name string, otherwise, most int) (int, error) {
 	return n, nil
 }
 
+// furthest bounds how far a list reaches, and how many alerts are sorted: Opsgenie has the same bound.
+const furthest = 20_000
+
+// list answers a page of the alerts that a query asks for, the newest first unless it is asked for in another order.
 func (s *server) list(c call) (reply, error) {
 	v := c.r.URL.Query()
-	f, ok, err := filterOf(v.Get("query"))
+	if v.Has("searchIdentifier") {
+		return reply{}, errs.New(errs.Invalid, "Nightkeeper keeps no saved searches; send the query itself")
+	}
+	q, err := queryOf(v.Get("query"))
 	if err != nil {
 		return reply{}, err
 	}
-	limit, err := number(v, "limit", 20, 100)
+	p, err := pageOf(v, "desc", 20)
 	if err != nil {
 		return reply{}, err
 	}
-	offset, err := number(v, "offset", 0, 20_000)
-	if err != nil {
-		return reply{}, err
+	by := cmp.Or(v.Get("sort"), "createdAt")
+	order := orders[by]
+	if order == nil {
+		return reply{}, errs.New(errs.Invalid, "sort is %.40q; alerts can be sorted by %s", by, strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
 	}
-	out := []listed{}
-	err = s.each(c, f, func(a detect.Alert) bool {
-		switch {
-		case !ok(a):
-		case offset > 0:
-			offset--
-		case len(out) < limit:
-			out = append(out, s.listedOf(a, c.now))
+	newest := by == "createdAt" && !p.rising // they come in that order
+	all := []listed{}
+	err = s.each(c, detect.Filter{State: q.state}, func(a detect.Alert) bool {
+		if l := s.listedOf(a, c.now); q.is(l) {
+			all = append(all, l)
 		}
-		return len(out) < limit
+		return len(all) < furthest && !(newest && len(all) > p.offset+p.limit)
 	})
-	return reply{status: http.StatusOK, data: out}, err
+	if !newest {
+		slices.SortStableFunc(all, func(a, b listed) int {
+			if p.rising {
+				return order(a, b)
+			}
+			return order(b, a)
+		})
+	}
+	out, paging := cutPage(c, all, p)
+	return reply{status: http.StatusOK, data: out, paging: paging}, err
 }
 
 func (s *server) count(c call) (reply, error) {
-	f, ok, err := filterOf(c.r.URL.Query().Get("query"))
+	q, err := queryOf(c.r.URL.Query().Get("query"))
 	if err != nil {
 		return reply{}, err
 	}
 	n := 0
-	err = s.each(c, f, func(a detect.Alert) bool {
-		if ok(a) {
+	err = s.each(c, detect.Filter{State: q.state}, func(a detect.Alert) bool {
+		if q.is(s.listedOf(a, c.now)) {
 			n++
 		}
 		return true
 	})
 	return reply{status: http.StatusOK, data: map[string]int{"count": n}}, err
+}
+
+// part is which part of a list a client asks for.
+type part struct {
+	offset, limit int
+	rising        bool
+}
+
+func pageOf(v url.Values, order string, limit int) (p part, err error) {
+	if p.limit, err = number(v, "limit", limit, 100); err != nil {
+		return p, err
+	}
+	if p.offset, err = number(v, "offset", 0, furthest); err != nil {
+		return p, err
+	}
+	if p.offset+p.limit > furthest {
+		return p, errs.New(errs.Invalid, "offset and limit together may be at most %d; narrow the query", furthest)
+	}
+	switch o := strings.ToLower(cmp.Or(v.Get("order"), order)); o {
+	case "asc", "desc":
+		p.rising = o == "asc"
+	default:
+		return p, errs.New(errs.Invalid, "order is %.40q; it is asc or desc", o)
+	}
+	return p, nil
+}
+
+// cutPage returns the part of a list, and the addresses of the parts around it.
+func cutPage[T any](c call, all []T, p part) (out []T, paging map[string]string) {
+	at := func(offset int) string { return address(c, strconv.Itoa(offset), p.limit) }
+	paging = map[string]string{"first": at(0)}
+	if p.offset > 0 {
+		paging["prev"] = at(max(0, p.offset-p.limit))
+	}
+	if p.limit > 0 && len(all) > p.offset+p.limit {
+		paging["next"] = at(p.offset + p.limit)
+	}
+	from := min(p.offset, len(all))
+	return all[from:min(from+p.limit, len(all))], paging
+}
+
+// address is where the part of a list from an offset on is read.
+func address(c call, offset string, limit int) string {
+	u, scheme := *c.r.URL, "https"
+	if c.r.TLS == nil && c.r.Header.Get("X-Forwarded-Proto") != "https" {
+		scheme = "http"
+	}
+	q := u.Query()
+	q.Set("offset", offset)
+	q.Set("limit", strconv.Itoa(limit))
+	u.RawQuery = q.Encode()
+	return scheme + "://" + c.r.Host + u.RequestURI()
 }

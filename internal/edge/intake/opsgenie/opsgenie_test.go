@@ -24,6 +24,7 @@ import (
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page"
 )
 
 type world struct {
@@ -58,8 +59,16 @@ func newWorld(t *testing.T, limits door.Config) *world {
 		return door.Caller{Integration: name, May: func(string) bool { return true }}, nil
 	}
 	srv := httptest.NewServer(opsgenie.New(opsgenie.Config{Door: door.New(limits), Detect: w.detect, Catalog: func() *catalog.Catalog { return c }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		Notes: func(ctx context.Context, id detect.AlertID) ([]event.Event, error) {
-			return db.Events(ctx, event.Query{Subject: string(id), Kinds: []string{detect.KindNoted}})
+		Facts: func(ctx context.Context, a detect.Alert) ([]event.Event, error) {
+			return db.Events(ctx, event.Query{Group: string(a.Group)})
+		},
+		Told: func(context.Context, detect.AlertID) ([]page.Notification, error) {
+			at := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+			return []page.Notification{
+				{Person: "mira", Channel: "email", Delivery: page.Sent, At: at, SentAt: at.Add(time.Second)},
+				{Person: "tomas", Channel: "sms", Delivery: page.Failed, At: at},
+				{Person: "mira", Channel: "sms", Delivery: page.Delivered, At: at, SentAt: at.Add(time.Second), DeliveredAt: at.Add(time.Minute)},
+			}, nil
 		}}))
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
@@ -211,7 +220,7 @@ func TestHeartbeatsOfOpsgeniesClient(t *testing.T) {
 }
 
 func TestRefusalsInOpsgeniesWords(t *testing.T) {
-	w := newWorld(t, door.Config{Rate: 0.001, Burst: 25})
+	w := newWorld(t, door.Config{Rate: 0.001, Burst: 32})
 	call := func(method, path, key, body string) (int, map[string]any) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
@@ -243,7 +252,14 @@ func TestRefusalsInOpsgeniesWords(t *testing.T) {
 		{"POST", "/v2/alerts/a%20b%2Fc/assign?identifierType=alias", "nk_a", `{"owner":{"username":"nobody@example.org"}}`, 422, "there is no person"},
 		{"POST", "/v2/alerts/a%20b%2Fc/escalate?identifierType=alias", "nk_a", `{}`, 422, "Escalation can not be empty"},
 		{"POST", "/v2/alerts/a%20b%2Fc/responders?identifierType=alias", "nk_a", `{"responder":{"type":"robot"}}`, 422, "Responder type"},
-		{"POST", "/v2/alerts/a%20b%2Fc/actions/restart?identifierType=alias", "nk_a", `{}`, 404, "does not have POST"},
+		{"POST", "/v2/alerts/a%20b%2Fc/actions/restart?identifierType=alias", "nk_a", `{}`, 404, "custom actions are runbooks here"},
+		{"GET", "/v2/alerts/a%20b%2Fc/attachments?identifierType=alias", "nk_a", ``, 404, "put a link into a note"},
+		{"GET", "/v2/alerts/saved-searches", "nk_a", ``, 404, "does not exist"},
+		{"GET", "/opsgenie/v2/schedules", "nk_a", ``, 404, "schedules are in the catalog here"},
+		{"GET", "/v2/alerts?sort=colour", "nk_a", ``, 422, "can be sorted by"},
+		{"GET", "/v2/alerts?order=up", "nk_a", ``, 422, "asc or desc"},
+		{"GET", "/v2/alerts?offset=19990&limit=20", "nk_a", ``, 422, "at most 20000"},
+		{"GET", "/v2/alerts?searchIdentifier=x", "nk_a", ``, 422, "no saved searches"},
 		{"GET", "/v2/alerts/x?identifierType=slug", "nk_a", ``, 422, "use id, alias or tiny"},
 		{"GET", "/v2/alerts/requests/nonsense", "nk_a", ``, 404, "Request not found"},
 		{"GET", "/v2/alerts?query=teams:x", "nk_a", ``, 422, "cannot ask for"},
@@ -265,7 +281,7 @@ func TestRefusalsInOpsgeniesWords(t *testing.T) {
 	}
 	w.broken = false
 	last := 0
-	for range 26 {
+	for range 33 {
 		last, _ = call("POST", "/v2/alerts", "nk_c", `{"message":"m","alias":"a"}`)
 	}
 	if last != 429 {

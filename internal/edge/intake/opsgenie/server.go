@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/door"
@@ -14,6 +15,7 @@ import (
 	"nightkeeper/internal/kit/id"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/detect"
+	"nightkeeper/internal/loop/page"
 )
 
 // Paths are where the handler is mounted: under a name of its own, and where clients look that can only change the host.
@@ -24,7 +26,8 @@ type Config struct {
 	Door    *door.Door
 	Detect  *detect.Service
 	Catalog func() *catalog.Catalog
-	Notes   func(ctx context.Context, a detect.AlertID) ([]event.Event, error) // what was said about an alert, the oldest first
+	Facts   func(ctx context.Context, a detect.Alert) ([]event.Event, error)         // what happened about an alert, the oldest first
+	Told    func(ctx context.Context, a detect.AlertID) ([]page.Notification, error) // who was told of it, the oldest first
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -56,8 +59,9 @@ func New(c Config) http.Handler {
 	handle("GET", "alerts/requests/{request}", s.request)
 	handle("POST", "alerts/{id}/close", s.close)
 	handle("POST", "alerts/{id}/acknowledge", s.acknowledge)
+	handle("POST", "alerts/{id}/unacknowledge", s.unacknowledge)
 	handle("POST", "alerts/{id}/notes", s.note)
-	handle("GET", "alerts/{id}/{what}", s.part) // an alert may be named requests: then it has no notes
+	handle("GET", "alerts/{id}/{what}", s.about) // an alert may be named requests: then it has no notes
 	handle("POST", "alerts/{id}/snooze", s.snooze)
 	handle("POST", "alerts/{id}/assign", s.assign)
 	handle("POST", "alerts/{id}/escalate", s.escalate)
@@ -80,11 +84,38 @@ func New(c Config) http.Handler {
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH"} {
 		handle(method, "heartbeats/{name}/ping", s.ping)
 	}
+	handle("POST", "alerts/{id}/actions/{action}", missing)
+	handle("POST", "alerts/{id}/attachments", missing)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		send(w, http.StatusNotFound, map[string]any{"message": "Nightkeeper does not have " + r.Method + " " + r.URL.Path + " of Opsgenie's API"}, "", 0)
+		send(w, http.StatusNotFound, map[string]any{"message": notHere(r)}, "", 0)
 	})
 	return mux
 }
+
+// instead says what there is here for parts of Opsgenie's API that are not.
+var instead = []struct{ path, have string }{
+	{"/actions/", "custom actions are runbooks here, which are started on the page of the incident"},
+	{"/attachments", "files are not kept here; put a link into a note"},
+	{"/saved-searches", "send the query itself with the list"},
+	{"/schedules", "schedules are in the catalog here, and who is on call is at /api/v1/oncall"},
+	{"/escalations", "escalation policies are in the catalog here"},
+	{"/teams", "teams are in the catalog here"},
+	{"/users", "people are in the catalog here"},
+	{"/incidents", "incidents are at /api/v1/incidents here"},
+}
+
+func notHere(r *http.Request) string {
+	out := "Nightkeeper does not have " + r.Method + " " + r.URL.Path + " of Opsgenie's API"
+	for _, x := range instead {
+		if strings.Contains(r.URL.Path+"/", x.path) {
+			return out + ": " + x.have
+		}
+	}
+	return out
+}
+
+// missing refuses a call that is known and not offered.
+func missing(c call) (reply, error) { return reply{}, errs.New(errs.NotFound, "%s", notHere(c.r)) }
 
 // reply is an answer: its status, what it is about, and what is read of it.
 type reply struct {
@@ -92,6 +123,7 @@ type reply struct {
 	request string // id of the request; one is made when there is none
 	result  string
 	data    any
+	paging  map[string]string // where the rest of a list is
 }
 
 func (s *server) serve(w http.ResponseWriter, r *http.Request, fn func(call) (reply, error)) {
@@ -107,6 +139,9 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, fn func(call) (re
 	}
 	if out.data != nil {
 		body["data"] = out.data
+	}
+	if out.paging != nil {
+		body["paging"] = out.paging
 	}
 	send(w, out.status, body, out.request, time.Since(began))
 }

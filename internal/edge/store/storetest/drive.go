@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -33,7 +34,25 @@ type follower struct {
 
 // NewDriver returns a driver at a time.
 func NewDriver(t testing.TB, db *store.DB, now time.Time) *Driver {
+	t.Helper()
+	t.Cleanup(func() { readable(t, db) })
 	return &Driver{t: t, DB: db, now: now, timers: store.Timers{}, tasks: job.Tasks{}}
+}
+
+// gap is where a word is missing in a sentence: two blanks, a blank before a sign, or an end that wants more.
+var gap = regexp.MustCompile(`\S  +\S| [,;:.!?)](\s|$)|\( |(^|\s)(to|of|by|for|from|about|with)[.;]?$|^\s|[\s:,;]$`)
+
+// readable fails for facts whose text lacks a word, as when what it names is empty. What tests append by hand has no text.
+func readable(t testing.TB, db *store.DB) {
+	es, err := db.Events(context.WithoutCancel(t.Context()), event.Query{Synthetic: true, Limit: 100_000})
+	if err != nil {
+		return // the test closed it
+	}
+	for _, e := range es {
+		if m := gap.FindString(e.Text); m != "" {
+			t.Errorf("the fact %s lacks a word at %q: %q", e.Kind, m, e.Text)
+		}
+	}
 }
 
 // Now returns the time.

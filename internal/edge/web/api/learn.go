@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/loop/learn"
+	"nightkeeper/internal/loop/respond"
 )
 
 func (r *routes) learn() {
@@ -15,6 +16,9 @@ func (r *routes) learn() {
 	})
 	get(r, "/postmortems/{name}", "A postmortem", "read", func(ctx context.Context, in *NameIn) (learn.Postmortem, error) {
 		return r.Learn.Get(ctx, learn.ID(in.Name))
+	})
+	call(r, http.MethodPost, "/incidents/{name}/postmortem", "Ask for the postmortem of an incident that is over", "respond", func(ctx context.Context, in *NameIn) (learn.Postmortem, error) {
+		return r.Learn.Ask(ctx, respond.ID(in.Name), userOf(ctx).Name, r.Now())
 	})
 	call(r, http.MethodPut, "/postmortems/{name}", "Replace the text of a postmortem", "respond", func(ctx context.Context, in *struct {
 		NameIn

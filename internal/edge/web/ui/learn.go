@@ -15,6 +15,7 @@ import (
 type aftermath struct {
 	Postmortem *learn.Postmortem
 	Experiment string // that would prove the fix
+	Ask        string // where a postmortem is asked for, when none is written by itself
 }
 
 func (s *server) aftermath(ctx context.Context, i respond.Incident) (aftermath, error) {
@@ -25,6 +26,9 @@ func (s *server) aftermath(ctx context.Context, i respond.Incident) (aftermath, 
 	p, err := s.Learn.Of(ctx, i.ID)
 	switch {
 	case errs.Is(err, errs.NotFound):
+		if !i.Open() {
+			a.Ask = "/incidents/" + string(i.ID) + "/postmortem"
+		}
 		return a, nil
 	case err != nil:
 		return a, err
@@ -65,6 +69,14 @@ func (s *server) postmortemPage(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	return view{Title: p.Title, Live: true, Group: string(p.Group), Body: postmortemBody(p)}, nil
+}
+
+func (s *server) doAskPostmortem(r *http.Request) (string, error) {
+	if s.Learn == nil {
+		return "", errs.New(errs.Unavailable, "postmortems are not available on this server")
+	}
+	p, err := s.Learn.Ask(r.Context(), respond.ID(r.PathValue("id")), actorOf(r), s.Now())
+	return "/postmortems/" + string(p.ID), err
 }
 
 func (s *server) doEditPostmortem(r *http.Request) (string, error) {

@@ -193,6 +193,8 @@ func (b burning) doing() string {
 		return b.Page.AckedBy + " is looking"
 	case b.Page != nil && b.Page.State == page.Open && len(b.Page.Told) > 0:
 		return "Told " + strings.Join(b.Page.Told, ", ") + "; nobody has answered yet"
+	case b.Status == respond.Queued:
+		return "A ticket for the next business day; nobody is paged"
 	case b.Cause == nil:
 		return "Looking for the cause"
 	}

@@ -63,6 +63,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	do("/incidents/{id}/command", s.doCommand)
 	do("/incidents/{id}/resolve", s.doResolve)
 	do("/incidents/{id}/run", s.doStartRun)
+	do("/incidents/{id}/postmortem", s.doAskPostmortem)
 	do("/incidents/{id}/role", s.doRole)
 	do("/incidents/{id}/call", s.doCallRole)
 	do("/incidents/{id}/handoff", s.doHandOver)

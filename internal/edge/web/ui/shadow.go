@@ -1,7 +1,10 @@
 package ui
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
+	"strconv"
 
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/page"
@@ -10,10 +13,38 @@ import (
 type shadowData struct {
 	Running bool
 	Report  *page.ShadowReport // nil: nothing was compared
+	From    int                // the first row that is shown
+}
+
+// rowsAtOnce is how many rows the page shows.
+const rowsAtOnce = 100
+
+// rows returns those that are shown.
+func (d shadowData) rows() []page.Compared {
+	all := d.Report.Rows
+	from := min(d.From, len(all))
+	return all[from:min(from+rowsAtOnce, len(all))]
+}
+
+// shownWords says which rows are shown, and how many the report has not kept.
+func (d shadowData) shownWords() string {
+	n := len(d.rows())
+	if n == len(d.Report.Rows) && d.Report.LeftOut == 0 {
+		return "what needs a look first"
+	}
+	out := fmt.Sprintf("%d to %d of %d, what needs a look first", min(d.From+1, d.From+n), d.From+n, len(d.Report.Rows))
+	if d.Report.LeftOut > 0 {
+		out += fmt.Sprintf("; %s left out: compare a shorter time", plural(d.Report.LeftOut, "more was", "more were"))
+	}
+	return out
 }
 
 func (s *server) shadowPage(r *http.Request) (view, error) {
-	d := shadowData{Running: s.Shadow}
+	from, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("from"), "0"))
+	if err != nil || from < 0 {
+		return view{}, errs.New(errs.Invalid, "from is %.40q; it is the number of rows to pass over", r.URL.Query().Get("from"))
+	}
+	d := shadowData{Running: s.Shadow, From: from}
 	rep, err := s.Page.LastReport(r.Context())
 	switch {
 	case err == nil:

@@ -106,6 +106,8 @@ func statusLook(s respond.Status) (tone, sign string) {
 	switch s {
 	case respond.Resolved:
 		return "calm", "ok"
+	case respond.Queued:
+		return "plain", "wait"
 	case respond.Mitigating:
 		return "lamp", "run"
 	case respond.Identified:
@@ -194,8 +196,14 @@ func factSign(kind string) string {
 		return "note"
 	case page.KindAcked, page.KindFound, page.KindTicketDone:
 		return "ok"
-	case page.KindHeld:
+	case page.KindHeld, respond.KindHandoffAnnounced:
 		return "held"
+	case page.KindTicketOpened, page.KindTicketTaken, page.KindTicketCalm:
+		return "wait"
+	case detect.KindSilenced, detect.KindUnsilenced, detect.KindMuted, page.KindShadowed, page.KindCompared:
+		return "moon"
+	case observe.KindDeployed:
+		return "deploy"
 	case page.KindFailed, page.KindExhausted, page.KindLost:
 		return "warn"
 	case remediate.KindAsked:
@@ -210,8 +218,10 @@ func factSign(kind string) string {
 		return "burn"
 	case "prevent":
 		return "freeze"
+	case "remediate":
+		return "run"
 	}
-	return ""
+	return "note"
 }
 
 // kindWords says a kind of cause in words.

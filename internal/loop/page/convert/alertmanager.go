@@ -99,6 +99,10 @@ type alertmanager struct {
 	order     int
 }
 
+// amParts are the parts of a configuration, and why those that are left out are.
+var amParts = map[string]string{"route": "", "receivers": "", "inhibit_rules": "", "time_intervals": "", "mute_time_intervals": "", "global": "",
+	"templates": "messages are written by Nightkeeper", "tracing": "traces of Alertmanager itself have no counterpart"}
+
 // Alertmanager converts the text of an alertmanager.yml.
 func Alertmanager(text []byte, now time.Time) (*Plan, error) {
 	var conf amConfig
@@ -107,9 +111,20 @@ func Alertmanager(text []byte, now time.Time) (*Plan, error) {
 		return nil, errs.New(errs.Invalid, "this is no configuration of Alertmanager: %s", line)
 	}
 	if conf.Route == nil {
-		return nil, errs.New(errs.Invalid, "this is no configuration of Alertmanager: route is missing")
+		return nil, errs.New(errs.Invalid, "this is no configuration of Alertmanager: route is missing; give its alertmanager.yml")
+	}
+	var parts map[string]any
+	if err := yaml.Unmarshal(text, &parts); err != nil {
+		return nil, errs.New(errs.Invalid, "this is no configuration of Alertmanager: %v", err)
 	}
 	p := newPlan("alertmanager", now)
+	for _, name := range sortedKeys(parts) {
+		if why, known := amParts[name]; !known {
+			p.row("part", "", name).note("it is not known; it is left out")
+		} else if why != "" {
+			p.row("part", "", name).note("%s", why)
+		}
+	}
 	c := &alertmanager{p, p.humans(), map[string]*receiver{}, map[string]amTimes{}, map[string]*Row{}, map[string]string{}, 0}
 	for _, ts := range append(conf.Times, conf.Mutes...) {
 		if c.rows[ts.Name] == nil {

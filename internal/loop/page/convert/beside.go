@@ -12,15 +12,25 @@ import (
 	"nightkeeper/internal/loop/page"
 )
 
+// besides read what a system did.
+var besides = map[string]func(Export) ([]page.Theirs, error){"pagerduty": pagerDutyBeside, "opsgenie": opsgenieBeside, "grafana-oncall": onCallBeside}
+
+// KnownBeside returns an error with code invalid for a system that cannot be compared with.
+func KnownBeside(source string) error {
+	if besides[source] == nil {
+		return errs.New(errs.Invalid, "SYSTEM is %.40q; it is pagerduty, opsgenie or grafana-oncall, the system that paged while this server was its shadow", source)
+	}
+	return nil
+}
+
 // Beside reads what another system did between two times from its export: the incidents that began then, by when they
 // began, and whom it told of each.
 func Beside(source string, e Export, from, to time.Time) (page.Beside, error) {
 	b := page.Beside{Source: source, From: from, To: to, Incidents: []page.Theirs{}}
-	read, ok := map[string]func(Export) ([]page.Theirs, error){"pagerduty": pagerDutyBeside, "opsgenie": opsgenieBeside, "grafana-oncall": onCallBeside}[source]
-	if !ok {
-		return b, errs.New(errs.Invalid, "there is no reader for what %q did; there is one for pagerduty, opsgenie and grafana-oncall", source)
+	if err := KnownBeside(source); err != nil {
+		return b, err
 	}
-	all, err := read(e)
+	all, err := besides[source](e)
 	if err != nil {
 		return b, err
 	}

@@ -18,6 +18,9 @@ func besideOf(t *testing.T, source string) page.Beside {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := e.ExpectBeside(source); err != nil {
+		t.Error(err)
+	}
 	b, err := Beside(source, e, today, today.AddDate(0, 0, 1))
 	if err != nil {
 		t.Fatal(err)

@@ -99,6 +99,11 @@ func fixture(t testing.TB, source string) (archive, *Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, ok := systems[source]; ok {
+		if err := e.Expect(source); err != nil {
+			t.Error(err)
+		}
+	}
 	p, err := converters[source](e, today)
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func ReadExport(fsys fs.FS) (Export, error) {
 func ReadFile(b []byte) (Export, error) {
 	var kinds map[string]json.RawMessage
 	if err := json.Unmarshal(b, &kinds); err != nil {
-		return nil, errs.New(errs.Invalid, "an export in one file is a JSON object with keys such as users and schedules: %v", err)
+		return nil, errs.New(errs.Invalid, "this is no export: in one file it is a JSON object with keys such as users and schedules: %v", err)
 	}
 	e := Export{}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
@@ -59,6 +59,10 @@ func ReadFile(b []byte) (Export, error) {
 					e[kind] = append(e[kind], Item{Of: id, JSON: item})
 				}
 			}
+			continue
+		}
+		if raw = bytes.TrimSpace(raw); raw[0] != '[' && raw[0] != '{' {
+			e[kind] = append(e[kind], Item{JSON: raw}) // such as when it was written
 			continue
 		}
 		if err := e.add(kind, "", raw); err != nil {
