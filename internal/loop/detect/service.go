@@ -458,7 +458,7 @@ func (s *Service) Statuses(now time.Time) []Status {
 func (s *Service) Status(o *catalog.SLO, now time.Time) Status {
 	l := s.Ledger(o.Name)
 	gone := s.missing(o, time.Time{}, now)
-	st := Status{SLO: o, Budget: slo.Spent(l, o.Window, o.Budget(), now), First: l.First()}
+	st := Status{SLO: o, Budget: slo.Spent(l, o, nil, now), First: l.First()}
 	for _, r := range slo.Rules(o.Window) {
 		st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), gone, time.Time{}, now))
 	}

@@ -116,26 +116,3 @@ func Calm(c Counts, budget float64) bool {
 	bad := float64(c.Bad())
 	return c.Total > 0 && (bad <= budget*float64(c.Total) || (bad <= 2 && c.BadShare() <= 0.1))
 }
-
-// Budget is how much of an objective's error budget is spent.
-type Budget struct {
-	Counts
-	Allowed   float64 `json:"allowed"`   // bad events allowed in the window so far
-	Spent     float64 `json:"spent"`     // share of the whole period's budget, may exceed 1
-	Remaining float64 `json:"remaining"` // 1 - Spent, signed
-}
-
-// Spent returns the budget over a rolling window. A window that is not full yet is held against a full one.
-func Spent(l *Ledger, window time.Duration, budget float64, now time.Time) Budget {
-	c := l.Sum(now.Add(-window), now)
-	expected := float64(c.Total)
-	if age := now.Sub(l.First()); c.Total > 0 && age < window {
-		expected *= float64(window) / float64(max(age, time.Minute))
-	}
-	b := Budget{Counts: c, Allowed: budget * expected, Remaining: 1}
-	if b.Allowed > 0 {
-		b.Spent = float64(c.Bad()) / b.Allowed
-		b.Remaining = 1 - b.Spent
-	}
-	return b
-}

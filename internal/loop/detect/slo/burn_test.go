@@ -217,33 +217,6 @@ func TestCalm(t *testing.T) {
 	f(9989, 10000, false)
 }
 
-func TestSpent(t *testing.T) {
-	near := func(what string, got, want float64) {
-		t.Helper()
-		if math.Abs(got-want) > 1e-9 {
-			t.Errorf("%s: %v, want %v", what, got, want)
-		}
-	}
-	l := NewLedger()
-	b := Spent(l, 30*day, budget, t0)
-	near("an empty ledger has spent", b.Spent, 0)
-	near("and has left", b.Remaining, 1)
-
-	l.Add(t0.Add(-40*day), 0, 500) // before the window
-	l.Add(t0.Add(-10*day), 9_990, 10_000)
-	l.Add(t0, 9_985, 10_000)
-	b = Spent(l, 30*day, budget, t0)
-	near("allowed", b.Allowed, 20)
-	near("spent", b.Spent, 1.25)
-	near("left", b.Remaining, -0.25)
-
-	young := NewLedger()
-	young.Add(t0.Add(-3*day), 990, 1000)
-	b = Spent(young, 30*day, budget, t0)
-	near("a tenth of a window holds a tenth of its traffic", b.Allowed, 10)
-	near("spent", b.Spent, 1)
-}
-
 func TestCountsOfNothing(t *testing.T) {
 	if c := (Counts{}); c.BadShare() != 0 || c.Bad() != 0 {
 		t.Errorf("%+v", c)

@@ -129,7 +129,7 @@ func TestWindowInThePastIsAnsweredFromBucketsThatStillHaveIt(t *testing.T) {
 func TestEventOlderThanAnythingKeptIsLate(t *testing.T) {
 	l := NewLedger()
 	l.Add(t0, 1, 1)
-	l.Add(t0.Add(-92*24*time.Hour), 0, 3)
+	l.Add(t0.Add(-94*24*time.Hour), 0, 3)
 	if l.Late() != 3 || l.Sum(t0.Add(-90*24*time.Hour), t0).Total != 1 {
 		t.Errorf("late %d, sum %+v", l.Late(), l.Sum(t0.Add(-90*24*time.Hour), t0))
 	}
