@@ -460,7 +460,7 @@ func (s *Service) Status(o *catalog.SLO, now time.Time) Status {
 	gone := s.missing(o, time.Time{}, now)
 	st := Status{SLO: o, Budget: slo.Spent(l, o, nil, now), First: l.First()}
 	for _, r := range slo.Rules(o.Window) {
-		st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), gone, time.Time{}, now))
+		st.Readings = append(st.Readings, slo.Read(l, r, o, gone, time.Time{}, now))
 	}
 	return st
 }

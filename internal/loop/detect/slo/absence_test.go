@@ -32,7 +32,7 @@ func (s *silence) pass(d time.Duration, each func(second int)) (why string, afte
 		each(i)
 		gone := Missing(s.l, s.p, s.since, s.others, s.now)
 		for _, r := range Rules(30 * day) {
-			if ok, why := Read(s.l, r, budget, gone, s.since, s.now).Fires(); ok {
+			if ok, why := Read(s.l, r, monthly, gone, s.since, s.now).Fires(); ok {
 				return why, s.now.Sub(begin)
 			}
 		}
