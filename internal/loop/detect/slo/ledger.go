@@ -35,6 +35,9 @@ type Resolution struct {
 	Keep  int64
 }
 
+// Kept returns how long its buckets are kept.
+func (r Resolution) Kept() time.Duration { return time.Duration(r.Keep) * r.Width }
+
 // Resolutions of a ledger, the finest first: 5 seconds for two hours, minutes for three days and an hour, hours for 93
 // days. Each event is counted in all of them; together they take about 130 KB.
 var Resolutions = [...]Resolution{{5 * time.Second, 1440}, {time.Minute, 4380}, {time.Hour, 2232}}
