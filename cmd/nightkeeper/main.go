@@ -39,7 +39,7 @@ func (e exitError) Error() string {
 	return e.err.Error()
 }
 
-func main() { c := run(os.Args[1:], os.Stderr); stopProf(); os.Exit(c) }
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
 
 // run runs a command, says on problems what went wrong, and returns the exit code.
 func run(args []string, problems io.Writer) int {
