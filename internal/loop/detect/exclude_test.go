@@ -86,6 +86,9 @@ func TestExclusionNeedsASecondPersonAndDeletesNothing(t *testing.T) {
 	if other := w.s.Spent(w.cat.SLOs["cart-answers"], w.now); other.Excluded.Total != 0 {
 		t.Errorf("cart: %+v", other)
 	}
+	if err := w.s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	w.db.Close()
 	w.start()
 	if again := w.s.Spent(o, w.now); again.Excluded.Bad() != got.Excluded.Bad() {
