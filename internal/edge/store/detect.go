@@ -182,6 +182,25 @@ func (t *Tx) Silences(ctx context.Context, after time.Time) ([]detect.Silence, e
 	return many[detect.Silence](ctx, t, "select doc from silences where ends_at > $1 order by starts_at desc, id limit 5000", micros(after))
 }
 
+// Exclusion returns an exclusion.
+func (t *Tx) Exclusion(ctx context.Context, id detect.ExclusionID) (detect.Exclusion, error) {
+	return one[detect.Exclusion](ctx, t, "exclusion", "select doc from exclusions where id = $1", string(id))
+}
+
+// Exclusions returns those that end after a time, the newest first.
+func (t *Tx) Exclusions(ctx context.Context, after time.Time) ([]detect.Exclusion, error) {
+	return many[detect.Exclusion](ctx, t, "select doc from exclusions where ends_at > $1 order by id desc limit 5000", micros(after))
+}
+
+// SaveExclusion writes an exclusion.
+func (t *Tx) SaveExclusion(ctx context.Context, x detect.Exclusion) error {
+	d, err := doc(x)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, "insert into exclusions (id, ends_at, doc) values ($1, $2, $3) on conflict (id) do update set doc = excluded.doc", string(x.ID), micros(x.To), d)
+}
+
 // SaveSilence writes a silence.
 func (t *Tx) SaveSilence(ctx context.Context, s detect.Silence) error {
 	d, err := doc(s)

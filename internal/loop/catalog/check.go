@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,13 +26,12 @@ func (l *loader) slo(file string, m Meta, n ast.Node) {
 		bad("$.spec.timeWindow", "an SLO has one timeWindow, this has %d", len(o.TimeWindow))
 	}
 	if len(o.TimeWindow) == 1 {
-		s.Window = o.TimeWindow[0].Duration.D()
-		if !o.TimeWindow[0].IsRolling {
-			bad("$.spec.timeWindow[0]", "only rolling windows are understood; write isRolling: true")
+		if where, err := s.period(o.TimeWindow[0]); err != nil {
+			bad("$.spec.timeWindow[0]"+where, "%s", err)
 		}
 	}
-	if s.Window < 24*time.Hour || s.Window > 90*24*time.Hour {
-		bad("$.spec.timeWindow[0].duration", "the window is %s; it must be between 1d and 90d", Duration(s.Window))
+	if s.Window < 24*time.Hour || s.Window > longestWindow {
+		bad("$.spec.timeWindow[0].duration", "the window is %s; it must be between 1d and 93d, or at most a quarter of the calendar", Duration(s.Window))
 	}
 	if o.BudgetingMethod != "" && o.BudgetingMethod != "Occurrences" {
 		bad("$.spec.budgetingMethod", "budgetingMethod is %q; only Occurrences is understood", o.BudgetingMethod)
@@ -39,6 +39,29 @@ func (l *loader) slo(file string, m Meta, n ast.Node) {
 	l.sloTarget(s, o)
 	l.sloIndicator(s, o)
 	l.cat.SLOs[m.Name] = s
+}
+
+// longestWindow is what ledgers keep: a quarter of the calendar has at most 92 days.
+const longestWindow = 93 * 24 * time.Hour
+
+// period reads a window of OpenSLO and returns where in it a mistake is.
+func (s *SLO) period(w openWindow) (where string, err error) {
+	d, err := ParseDuration(w.Duration)
+	if err == nil {
+		s.Window = d
+	}
+	switch {
+	case w.IsRolling && w.Calendar != nil:
+		return ".calendar", errors.New("a rolling window has no calendar; write isRolling: false, or leave the calendar out")
+	case w.IsRolling:
+		return ".duration", err
+	case w.Calendar == nil:
+		return "", errors.New("a window that does not roll needs a calendar with startTime and timeZone; for a rolling one write isRolling: true")
+	}
+	if s.Calendar, err = ParseCalendar(w.Duration, w.Calendar.StartTime, w.Calendar.TimeZone); err == nil {
+		s.Window = s.Calendar.About()
+	}
+	return "", err
 }
 
 func (l *loader) sloTarget(s *SLO, o openSLO) {

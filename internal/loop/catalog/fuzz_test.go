@@ -152,6 +152,6 @@ func TestStrictOpenSLOIsRead(t *testing.T) {
 	f("  objectives: [{target: 0.999, timeSliceTarget: 0.9}]\n"+indicator, false)
 	f("  objectives: [{target: 0.999}]\n  alertPolicies: [x]\n"+indicator, false)
 	f("  objectives: [{target: 0.999}]\n  indicatorRef: x\n", false)
-	f("  objectives: [{target: 0.999}]\n  timeWindow: [{duration: 1M, calendar: {startTime: 2020-01-21 12:30:00, timeZone: America/New_York}}]\n"+indicator, false)
+	f("  objectives: [{target: 0.999}]\n  timeWindow: [{duration: 1M, calendar: {startTime: 2020-01-21 12:30:00, timeZone: America/New_York}}]\n"+indicator, true)
 	f("  objectives: [{target: 0.999}]\n  budgetingMethod: RatioTimeslices\n"+indicator, false)
 }

@@ -8,8 +8,9 @@ type SLO struct {
 	Meta
 	Service     string        `json:"service"`
 	Description string        `json:"description,omitempty"`
-	Target      float64       `json:"target"` // share of events that must be good, 0.999
-	Window      time.Duration `json:"window"` // rolling
+	Target      float64       `json:"target"`             // share of events that must be good, 0.999
+	Window      time.Duration `json:"window"`             // rolling; of a period of the calendar about how long it is
+	Calendar    *Calendar     `json:"calendar,omitempty"` // nil when the window is rolling
 	Operation   string        `json:"operation,omitempty"`
 	MaxDuration time.Duration `json:"max_duration,omitempty"` // an event slower than this is bad
 	Line        int           `json:"-"`
@@ -29,8 +30,12 @@ type openSLO struct {
 }
 
 type openWindow struct {
-	Duration  Duration `yaml:"duration"`
-	IsRolling bool     `yaml:"isRolling"`
+	Duration  string `yaml:"duration"`
+	IsRolling bool   `yaml:"isRolling"`
+	Calendar  *struct {
+		StartTime string `yaml:"startTime"`
+		TimeZone  string `yaml:"timeZone"`
+	} `yaml:"calendar"`
 }
 
 type openSLOObjective struct {

@@ -176,7 +176,7 @@ const quietAfter = 30 * time.Minute
 func decide(s *catalog.SLO, l *slo.Ledger, gone slo.Absence, open *Alert, since, now time.Time) change {
 	if open == nil {
 		for _, r := range slo.Rules(s.Window) {
-			reading := slo.Read(l, r, s.Budget(), gone, since, now)
+			reading := slo.Read(l, r, s, gone, since, now)
 			if ok, why := reading.Fires(); ok {
 				if reading.Missing > 0 {
 					why += "; " + gone.String()
@@ -191,12 +191,12 @@ func decide(s *catalog.SLO, l *slo.Ledger, gone slo.Absence, open *Alert, since,
 		if r.Name == open.Reading.Rule.Name {
 			break
 		}
-		worse := slo.Read(l, r, s.Budget(), gone, time.Time{}, now)
+		worse := slo.Read(l, r, s, gone, time.Time{}, now)
 		if ok, why := worse.Fires(); ok {
 			return change{raise: true, reading: worse, reason: why}
 		}
 	}
-	reading := slo.Read(l, open.Reading.Rule, s.Budget(), gone, time.Time{}, now)
+	reading := slo.Read(l, open.Reading.Rule, s, gone, time.Time{}, now)
 	switch {
 	case gone.Rate > 0: // what was seen before it went may look calm
 	case slo.Calm(reading.Recent, s.Budget()):

@@ -42,6 +42,8 @@ type Service struct {
 	muteMu   sync.Mutex // one look at who is muted at a time
 	index    atomic.Pointer[index]
 	payloads payloads
+
+	exclusions atomic.Pointer[[]Exclusion] // approved ones
 }
 
 // index finds the SLOs that a span counts for.
@@ -77,7 +79,7 @@ func (s *Service) Restore(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.ReadSilences(ctx, now)
+	return errors.Join(s.ReadSilences(ctx, now), s.readExclusions(ctx, now))
 }
 
 // Ledger returns the ledger of an SLO, an empty one when nothing was counted yet.
@@ -272,7 +274,7 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 			failed = append(failed, s.resolve(ctx, a, "the objective is no longer declared", now))
 		}
 	}
-	return errors.Join(append(failed, s.expire(ctx, now), s.mute(ctx, now), s.closeGroups(ctx, now))...)
+	return errors.Join(append(failed, s.expire(ctx, now), s.mute(ctx, now), s.closeGroups(ctx, now), s.readExclusions(ctx, now))...)
 }
 
 func (s *Service) fire(ctx context.Context, cat *catalog.Catalog, o *catalog.SLO, c change, now time.Time) error {
@@ -468,9 +470,9 @@ func (s *Service) Statuses(now time.Time) []Status {
 func (s *Service) Status(o *catalog.SLO, now time.Time) Status {
 	l := s.Ledger(o.Name)
 	gone := s.missing(o, time.Time{}, now)
-	st := Status{SLO: o, Budget: slo.Spent(l, o.Window, o.Budget(), now), First: l.First()}
+	st := Status{SLO: o, Budget: s.Spent(o, now), First: l.First()}
 	for _, r := range slo.Rules(o.Window) {
-		st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), gone, time.Time{}, now))
+		st.Readings = append(st.Readings, slo.Read(l, r, o, gone, time.Time{}, now))
 	}
 	return st
 }

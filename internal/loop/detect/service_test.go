@@ -387,7 +387,7 @@ func TestTrimDropsWhatLedgersNoLongerKeep(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		keeps int
-	}{{time.Hour, 3}, {4 * time.Hour, 2}, {80 * time.Hour, 1}, {92 * 24 * time.Hour, 0}} {
+	}{{time.Hour, 3}, {4 * time.Hour, 2}, {80 * time.Hour, 1}, {94 * 24 * time.Hour, 0}} {
 		if err := w.s.Trim(t.Context(), w.now.Add(c.after)); err != nil {
 			t.Fatal(err)
 		}

@@ -59,6 +59,11 @@ type Tx interface {
 	// Silences returns those that end after a time, the newest first.
 	Silences(ctx context.Context, after time.Time) ([]Silence, error)
 	SaveSilence(ctx context.Context, s Silence) error
+	// Exclusion returns an exclusion or an error with code not_found.
+	Exclusion(ctx context.Context, id ExclusionID) (Exclusion, error)
+	// Exclusions returns those that end after a time, the newest first.
+	Exclusions(ctx context.Context, after time.Time) ([]Exclusion, error)
+	SaveExclusion(ctx context.Context, x Exclusion) error
 	// Heartbeat returns a heartbeat or an error with code not_found.
 	Heartbeat(ctx context.Context, name string) (Heartbeat, error)
 	// Heartbeats returns all heartbeats, by name.

@@ -176,7 +176,7 @@ func (s *Service) watch(e Experiment, now time.Time) []watched {
 		l := s.Detect.Ledger(name)
 		out = append(out, watched{
 			name: name, service: o.Service, known: true, objective: o.Target,
-			minute: l.Sum(now.Add(-time.Minute), now), spent: slo.Spent(l, o.Window, o.Budget(), now).Spent,
+			minute: l.Sum(now.Add(-time.Minute), now), spent: s.Detect.Spent(o, now).Spent,
 		})
 	}
 	return out

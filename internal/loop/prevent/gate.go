@@ -233,7 +233,7 @@ func (s *Service) spending(c *catalog.Catalog, service string, now time.Time) []
 	var out []spending
 	for _, o := range c.SLOsOf(service) {
 		l := s.Detect.Ledger(o.Name)
-		out = append(out, spending{o.Name, slo.Spent(l, o.Window, o.Budget(), now).Spent, newest(l, now)})
+		out = append(out, spending{o.Name, s.Detect.Spent(o, now).Spent, newest(l, now)})
 	}
 	return out
 }

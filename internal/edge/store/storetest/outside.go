@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -114,6 +115,29 @@ var outsideTests = []exercise{
 		})
 		missing(w, "when it is closed", of("same"))
 		missing(w, "a key of nobody", of("other"))
+	}},
+	{"exclusions come back by when they end, and change in place", func(w world) {
+		x := func(id string, to int) detect.Exclusion {
+			return detect.Exclusion{ID: detect.ExclusionID(id), Cause: detect.Attack, Services: []string{"checkout"}, From: at(1), To: at(to), State: detect.ExclusionAsked}
+		}
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveExclusion(ctx, x("x1", 10)), tx.SaveExclusion(ctx, x("x2", 20)))
+		})
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			y := x("x2", 20)
+			y.State = detect.ExclusionApproved
+			return tx.SaveExclusion(ctx, y)
+		})
+		after := func(second int) string {
+			out := ""
+			for _, x := range read(w, func(ctx context.Context, tx *store.Tx) ([]detect.Exclusion, error) { return tx.Exclusions(ctx, at(second)) }) {
+				out += string(x.ID) + " " + string(x.State) + " "
+			}
+			return out
+		}
+		same(w, "all, the newest first", after(0), "x2 approved x1 asked ")
+		same(w, "those that end later", after(10), "x2 approved ")
+		missing(w, "one that is not there", func(ctx context.Context, tx *store.Tx) (detect.Exclusion, error) { return tx.Exclusion(ctx, "x9") })
 	}},
 	{"silences come back until they are over, and change in place", func(w world) {
 		x := func(id string, from, to int) detect.Silence {

@@ -114,9 +114,51 @@ func (r *routes) silences() {
 	})
 }
 
+// ExclusionIn is an exclusion as somebody asks for it.
+type ExclusionIn struct {
+	Cause    detect.Cause `json:"cause" enum:"maintenance,third_party,attack,rollback"`
+	Services []string     `json:"services,omitempty" required:"false" doc:"all SLOs of these services"`
+	SLOs     []string     `json:"slos,omitempty" required:"false" doc:"and these SLOs"`
+	From     time.Time    `json:"from"`
+	To       time.Time    `json:"to"`
+	Reason   string       `json:"reason" doc:"what happened"`
+	Fallback string       `json:"fallback,omitempty" required:"false" doc:"what worked instead of the third party"`
+}
+
+// DecisionIn is what becomes of an exclusion.
+type DecisionIn struct {
+	State detect.ExclusionState `json:"state" enum:"approved,refused,withdrawn"`
+	Note  string                `json:"note,omitempty" required:"false"`
+}
+
+func (r *routes) exclusions() {
+	get(r, "/exclusions", "Times whose events do not count against budgets, the newest first", "read", func(ctx context.Context, in *struct {
+		Since time.Time `query:"since" doc:"those that ended after this time; default: 93 days ago"`
+	}) ([]detect.Exclusion, error) {
+		since := in.Since
+		if since.IsZero() {
+			since = r.Now().AddDate(0, 0, -93)
+		}
+		all, err := r.Detect.Exclusions(ctx, since)
+		return append([]detect.Exclusion{}, all...), err
+	})
+	call(r, http.MethodPost, "/exclusions", "Ask for a time not to count against budgets; somebody else approves it", "respond", func(ctx context.Context, in *struct{ Body ExclusionIn }) (detect.Exclusion, error) {
+		b := in.Body
+		x := detect.Exclusion{Cause: b.Cause, Services: b.Services, SLOs: b.SLOs, From: b.From, To: b.To, Reason: b.Reason, Fallback: b.Fallback}
+		return r.Detect.Exclude(ctx, x, userOf(ctx).Name, r.Now())
+	})
+	call(r, http.MethodPost, "/exclusions/{name}/decision", "Approve, refuse or withdraw an exclusion", "respond", func(ctx context.Context, in *struct {
+		NameIn
+		Body DecisionIn
+	}) (detect.Exclusion, error) {
+		return r.Detect.DecideExclusion(ctx, detect.ExclusionID(in.Name), in.Body.State, in.Body.Note, userOf(ctx).Name, r.Now())
+	})
+}
+
 func (r *routes) detect() {
 	r.alerts()
 	r.silences()
+	r.exclusions()
 	get(r, "/slos", "Every SLO with its budget and burn rates", "read", func(context.Context, *empty) ([]detect.Status, error) {
 		return orEmpty(r.Detect.Statuses(r.Now())), nil
 	})

@@ -129,7 +129,7 @@ func TestBudgetThatStoppedBurningIsNotSaidToRunOut(t *testing.T) {
 			}
 			l.Add(now.Add(-ago), good, 100)
 		}
-		st := detect.Status{SLO: o, First: l.First(), Budget: slo.Spent(l, o.Window, o.Budget(), now)}
+		st := detect.Status{SLO: o, First: l.First(), Budget: slo.Spent(l, o, nil, now)}
 		for _, r := range slo.Rules(o.Window) {
 			st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), slo.Absence{}, time.Time{}, now))
 		}

@@ -32,7 +32,7 @@ func (s *silence) pass(d time.Duration, each func(second int)) (why string, afte
 		each(i)
 		gone := Missing(s.l, s.p, s.since, s.others, s.now)
 		for _, r := range Rules(30 * day) {
-			if ok, why := Read(s.l, r, budget, gone, s.since, s.now).Fires(); ok {
+			if ok, why := Read(s.l, r, monthly, gone, s.since, s.now).Fires(); ok {
 				return why, s.now.Sub(begin)
 			}
 		}
@@ -111,9 +111,9 @@ func TestAnswersEndAnAbsence(t *testing.T) {
 
 func TestMissingRequestsAreNoEventsOfTheLedger(t *testing.T) {
 	s := newSilence(10)
-	before := Spent(s.l, 30*day, budget, s.now).Counts
+	before := Spent(s.l, monthly, nil, s.now).Counts
 	s.pass(10*time.Minute, func(int) { s.others = s.now })
-	if after := Spent(s.l, 30*day, budget, s.now).Counts; after != before {
+	if after := Spent(s.l, monthly, nil, s.now).Counts; after != before {
 		t.Errorf("the ledger counts %+v, it counted %+v and nothing came", after, before)
 	}
 }

@@ -57,11 +57,13 @@ type Reading struct {
 	BurnNow   float64 `json:"burn_now"` // over the recent window
 }
 
-// Read returns what the rule sees. Burn is bad events over the bad events that the budget allows in the whole window at
-// the traffic seen so far: a ledger younger than the window is held against a full one, so that young or sparse data
-// cannot exaggerate. Events until since belong to an alert that is over and are not counted as bad again. What is missing
+// Read returns what the rule sees. Burn is bad events over the bad events that the budget allows in the whole window, and
+// the worse of two views of what it allows: of the traffic in the window, so that an outage at night is seen at once, and of
+// its share of the whole period, so that the rush hour may not spend more of the budget than the rule says. A ledger younger
+// than the window is held against a full one, so that young or sparse data cannot exaggerate. Events until since belong to an alert that is over and are not counted as bad again. What is missing
 // because the service is gone burns as if it had come and failed; the counts of the ledger stay what was seen.
-func Read(l *Ledger, r Rule, budget float64, gone Absence, since, now time.Time) Reading {
+func Read(l *Ledger, r Rule, o *catalog.SLO, gone Absence, since, now time.Time) Reading {
+	budget, whole := o.Budget(), Spent(l, o, nil, now).Allowed
 	burn := func(w time.Duration) (Counts, float64) {
 		all := l.Sum(now.Add(-w), now)
 		from := now.Add(-w)
@@ -78,7 +80,8 @@ func Read(l *Ledger, r Rule, budget float64, gone Absence, since, now time.Time)
 		if expected == 0 {
 			return fresh, 0
 		}
-		return fresh, float64(fresh.Bad()+missing) / (expected * budget)
+		bad := float64(fresh.Bad() + missing)
+		return fresh, max(bad/(expected*budget), bad/(whole*float64(w)/float64(o.Window)))
 	}
 	out := Reading{Rule: r, Missing: gone.events(l, r.Long, now)}
 	out.Long, out.BurnLong = burn(r.Long)
@@ -115,27 +118,4 @@ func (r Reading) Fires() (bool, string) {
 func Calm(c Counts, budget float64) bool {
 	bad := float64(c.Bad())
 	return c.Total > 0 && (bad <= budget*float64(c.Total) || (bad <= 2 && c.BadShare() <= 0.1))
-}
-
-// Budget is how much of an objective's error budget is spent.
-type Budget struct {
-	Counts
-	Allowed   float64 `json:"allowed"`   // bad events allowed in the window so far
-	Spent     float64 `json:"spent"`     // share of the whole period's budget, may exceed 1
-	Remaining float64 `json:"remaining"` // 1 - Spent, signed
-}
-
-// Spent returns the budget over a rolling window. A window that is not full yet is held against a full one.
-func Spent(l *Ledger, window time.Duration, budget float64, now time.Time) Budget {
-	c := l.Sum(now.Add(-window), now)
-	expected := float64(c.Total)
-	if age := now.Sub(l.First()); c.Total > 0 && age < window {
-		expected *= float64(window) / float64(max(age, time.Minute))
-	}
-	b := Budget{Counts: c, Allowed: budget * expected, Remaining: 1}
-	if b.Allowed > 0 {
-		b.Spent = float64(c.Bad()) / b.Allowed
-		b.Remaining = 1 - b.Spent
-	}
-	return b
 }

@@ -92,7 +92,7 @@ func (f *fleet) run(d time.Duration, perSecond float64, bad func(n int) bool) (f
 
 func (f *fleet) fires() (string, bool) {
 	for _, r := range Rules(30 * day) {
-		if ok, _ := Read(f.l, r, budget, Absence{}, f.since, f.now).Fires(); ok {
+		if ok, _ := Read(f.l, r, monthly, Absence{}, f.since, f.now).Fires(); ok {
 			return r.Name, true
 		}
 	}
@@ -130,6 +130,30 @@ func TestPartialOutagesFireInTimeToTheirSeverity(t *testing.T) {
 	f(50, "fast", 45*time.Minute)
 	f(100, "slow", 3*time.Hour+40*time.Minute) // burns 10 times too fast: too slow for the fast rule
 	f(1000, "", 0)                             // exactly the objective
+}
+
+// By day a hundred times as much comes as at night. In the rush hour one in 150 fails, not seven times what the objective
+// lets fail there, and yet the budget goes faster than the paging rules allow.
+func TestRushHourMayNotSpendMoreOfTheBudgetThanTheRuleSays(t *testing.T) {
+	f := newFleet()
+	for range 3 {
+		f.run(20*time.Hour, 0.5, none)
+		f.run(4*time.Hour, 50, none)
+	}
+	f.run(20*time.Hour, 0.5, none)
+	rule, after := f.run(time.Hour, 50, every(150))
+	if (rule != "fast" && rule != "slow") || after > time.Hour {
+		t.Errorf("%q after %s", rule, after)
+	}
+	// And an outage in the quiet of the night is told at once, though it takes next to nothing of the budget.
+	n := newFleet()
+	for range 3 {
+		n.run(4*time.Hour, 50, none)
+		n.run(20*time.Hour, 0.5, none)
+	}
+	if rule, after := n.run(10*time.Minute, 0.5, all); rule != "fast" || after > 62*time.Second {
+		t.Errorf("at night: %q after %s", rule, after)
+	}
 }
 
 func TestTicketForASlowBurnThatPagesNobody(t *testing.T) {
@@ -215,33 +239,6 @@ func TestCalm(t *testing.T) {
 	f(1000, 1003, false)
 	f(9990, 10000, true)
 	f(9989, 10000, false)
-}
-
-func TestSpent(t *testing.T) {
-	near := func(what string, got, want float64) {
-		t.Helper()
-		if math.Abs(got-want) > 1e-9 {
-			t.Errorf("%s: %v, want %v", what, got, want)
-		}
-	}
-	l := NewLedger()
-	b := Spent(l, 30*day, budget, t0)
-	near("an empty ledger has spent", b.Spent, 0)
-	near("and has left", b.Remaining, 1)
-
-	l.Add(t0.Add(-40*day), 0, 500) // before the window
-	l.Add(t0.Add(-10*day), 9_990, 10_000)
-	l.Add(t0, 9_985, 10_000)
-	b = Spent(l, 30*day, budget, t0)
-	near("allowed", b.Allowed, 20)
-	near("spent", b.Spent, 1.25)
-	near("left", b.Remaining, -0.25)
-
-	young := NewLedger()
-	young.Add(t0.Add(-3*day), 990, 1000)
-	b = Spent(young, 30*day, budget, t0)
-	near("a tenth of a window holds a tenth of its traffic", b.Allowed, 10)
-	near("spent", b.Spent, 1)
 }
 
 func TestCountsOfNothing(t *testing.T) {

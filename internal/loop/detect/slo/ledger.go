@@ -27,15 +27,20 @@ func (c *Counts) add(o Counts) {
 	c.Total += o.Total
 }
 
+func (c Counts) minus(o Counts) Counts { return Counts{c.Good - o.Good, c.Total - o.Total} }
+
 // Resolution is one width of bucket and how many buckets of it are kept.
 type Resolution struct {
 	Width time.Duration
 	Keep  int64
 }
 
-// Resolutions of a ledger, the finest first: 5 seconds for two hours, minutes for three days and an hour, hours for 91
-// days. Each event is counted in all of them; together they take about 190 KB.
-var Resolutions = [...]Resolution{{5 * time.Second, 1440}, {time.Minute, 4380}, {time.Hour, 2184}}
+// Kept returns how long its buckets are kept.
+func (r Resolution) Kept() time.Duration { return time.Duration(r.Keep) * r.Width }
+
+// Resolutions of a ledger, the finest first: 5 seconds for two hours, minutes for three days and an hour, hours for 93
+// days. Each event is counted in all of them; together they take about 130 KB.
+var Resolutions = [...]Resolution{{5 * time.Second, 1440}, {time.Minute, 4380}, {time.Hour, 2232}}
 
 // Bucket is the counts of one bucket, as it is kept in a store.
 type Bucket struct {
@@ -44,7 +49,8 @@ type Bucket struct {
 	Counts
 }
 
-// Ledger counts the events of one objective. It is safe for concurrent use.
+// Ledger counts the events of one objective. Any window is answered from two sums, however long it is. It is safe for
+// concurrent use.
 type Ledger struct {
 	mu    sync.Mutex
 	rings [len(Resolutions)]ring
@@ -53,18 +59,22 @@ type Ledger struct {
 	late  int64
 }
 
+// ring is the newest buckets of one width. Each place holds the sum of all events up to the end of its bucket, so that a
+// window is a difference and an event that comes late changes only the places after it.
 type ring struct {
-	number []int64
-	counts []Counts
-	dirty  map[int64]bool
-	newest int64 // number of the newest bucket
+	width, keep int64
+	sums        []Counts // made with the first event: most objectives of a young server have none
+	before      Counts   // the sum up to the oldest bucket that is kept, without it
+	newest      int64    // number of the newest bucket
+	dirty       map[int64]bool
+	gone        map[int64]Counts // buckets that were dirty and are not kept any more
 }
 
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
 	l := &Ledger{}
 	for i, r := range Resolutions {
-		l.rings[i] = ring{number: make([]int64, r.Keep), counts: make([]Counts, r.Keep), dirty: map[int64]bool{}}
+		l.rings[i] = ring{width: int64(r.Width), keep: r.Keep, dirty: map[int64]bool{}, gone: map[int64]Counts{}}
 	}
 	return l
 }
@@ -74,10 +84,10 @@ func (l *Ledger) Add(at time.Time, good, total int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kept := false
-	for i, r := range Resolutions {
-		if c := l.rings[i].cell(at.UnixNano()/int64(r.Width), r.Keep); c != nil {
-			c.add(Counts{good, total})
-			l.rings[i].dirty[at.UnixNano()/int64(r.Width)] = true
+	for i := range l.rings {
+		r := &l.rings[i]
+		if n := r.number(at); r.add(n, Counts{good, total}) {
+			r.dirty[n] = true
 			kept = true
 		}
 	}
@@ -91,39 +101,96 @@ func (l *Ledger) Add(at time.Time, good, total int64) {
 	}
 }
 
-// cell returns the counts of a bucket, emptied when its slot held an older one, or nil when the bucket is too old.
-func (r *ring) cell(number, keep int64) *Counts {
-	if number < 0 || number <= r.newest-keep {
-		return nil
+func (r *ring) number(at time.Time) int64 {
+	n := at.UnixNano()
+	if n < 0 {
+		return -1
 	}
-	i := number % keep
-	if r.number[i] != number {
-		r.number[i], r.counts[i] = number, Counts{}
-		r.newest = max(r.newest, number)
-	}
-	return &r.counts[i]
+	return n / r.width
 }
 
-// Sum returns the events in whole buckets of (from, to], at the finest resolution that still has all of from.
+// has reports whether a bucket is one of those that are kept, or newer.
+func (r *ring) has(n int64) bool { return n >= 0 && (r.sums == nil || n > r.newest-r.keep) }
+
+// add counts in a bucket and reports whether it is kept.
+func (r *ring) add(n int64, c Counts) bool {
+	if !r.has(n) {
+		return false
+	}
+	r.reach(n)
+	for ; n <= r.newest; n++ {
+		r.sums[n%r.keep].add(c)
+	}
+	return true
+}
+
+// reach makes a bucket the newest one when it is newer. Those between are empty.
+func (r *ring) reach(n int64) {
+	if r.sums == nil {
+		r.sums, r.newest = make([]Counts, r.keep), n
+		return
+	}
+	if n <= r.newest {
+		return
+	}
+	for d := range r.dirty {
+		if d <= n-r.keep {
+			r.gone[d] = r.of(d)
+			delete(r.dirty, d)
+		}
+	}
+	total := r.sums[r.newest%r.keep]
+	if n-r.newest >= r.keep {
+		r.before, r.newest = total, n
+		for i := range r.sums {
+			r.sums[i] = total
+		}
+		return
+	}
+	for r.newest < n {
+		r.newest++
+		i := r.newest % r.keep
+		r.before, r.sums[i] = r.sums[i], total
+	}
+}
+
+// upTo returns the sum of all events up to the end of a bucket.
+func (r *ring) upTo(n int64) Counts {
+	switch {
+	case r.sums == nil:
+		return Counts{}
+	case n <= r.newest-r.keep:
+		return r.before
+	}
+	return r.sums[min(n, r.newest)%r.keep]
+}
+
+// of returns the counts of a bucket that is kept.
+func (r *ring) of(n int64) Counts { return r.upTo(n).minus(r.upTo(n - 1)) }
+
+// after returns the events in buckets after the one that a time is in.
+func (r *ring) after(at time.Time) Counts { return r.upTo(r.newest).minus(r.upTo(r.number(at))) }
+
+// Sum returns the events of (from, to] in whole buckets: without the bucket that from is in, with the one that to is in.
+// Both are of the finest resolution that is still kept of their time.
 func (l *Ledger) Sum(from, to time.Time) Counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := 0
-	for ; i < len(Resolutions)-1; i++ {
-		w := int64(Resolutions[i].Width)
-		if max(l.rings[i].newest, to.UnixNano()/w)-from.UnixNano()/w <= Resolutions[i].Keep {
-			break
+	start := l.keeper(from)
+	if (start.number(from)+1)*start.width > to.UnixNano() {
+		return Counts{}
+	}
+	return start.after(from).minus(l.keeper(to).after(to))
+}
+
+// keeper returns the finest ring in which a time is not older than what is kept: all that came after it is in that ring.
+func (l *Ledger) keeper(at time.Time) *ring {
+	for i := range l.rings {
+		if r := &l.rings[i]; r.sums != nil && r.number(at) >= r.newest-r.keep {
+			return r
 		}
 	}
-	w, keep, r := int64(Resolutions[i].Width), Resolutions[i].Keep, &l.rings[i]
-	last := to.UnixNano() / w
-	var sum Counts
-	for n := max(from.UnixNano()/w+1, last-keep+1); n <= last; n++ {
-		if j := n % keep; r.number[j] == n {
-			sum.add(r.counts[j])
-		}
-	}
-	return sum
+	return &l.rings[len(l.rings)-1]
 }
 
 // First returns the time of the oldest event ever counted; zero when there was none.
@@ -153,13 +220,15 @@ func (l *Ledger) Dirty() []Bucket {
 	defer l.mu.Unlock()
 	var out []Bucket
 	for i := range l.rings {
-		r, keep := &l.rings[i], Resolutions[i].Keep
+		r := &l.rings[i]
 		for n := range r.dirty {
-			if r.number[n%keep] == n {
-				out = append(out, Bucket{i, n, r.counts[n%keep]})
-			}
+			out = append(out, Bucket{i, n, r.of(n)})
+		}
+		for n, c := range r.gone {
+			out = append(out, Bucket{i, n, c})
 		}
 		clear(r.dirty)
+		clear(r.gone)
 	}
 	return out
 }
@@ -169,7 +238,11 @@ func (l *Ledger) MarkDirty(bs []Bucket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, b := range bs {
-		l.rings[b.Resolution].dirty[b.Number] = true
+		if r := &l.rings[b.Resolution]; r.has(b.Number) {
+			r.dirty[b.Number] = true
+		} else {
+			r.gone[b.Number] = b.Counts
+		}
 	}
 }
 
@@ -185,18 +258,18 @@ func (l *Ledger) Restore(b Bucket, now time.Time) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := Resolutions[b.Resolution]
-	c := l.rings[b.Resolution].cell(b.Number, r.Keep)
-	if c == nil {
+	r := &l.rings[b.Resolution]
+	if !r.has(b.Number) {
 		return true
 	}
-	*c = b.Counts
+	r.reach(b.Number)
+	r.add(b.Number, b.Counts.minus(r.of(b.Number)))
 	// A coarse bucket begins before its first event: when that is known from a finer one, it is not made older.
-	at := time.Unix(0, b.Number*int64(r.Width))
+	at := time.Unix(0, b.Number*r.width)
 	if b.Good > 0 && b.Resolution == 0 && at.After(l.good) {
 		l.good = at
 	}
-	if b.Total > 0 && (l.first.IsZero() || (at.Before(l.first) && !at.Add(r.Width).After(l.first))) {
+	if b.Total > 0 && (l.first.IsZero() || (at.Before(l.first) && !at.Add(time.Duration(r.width)).After(l.first))) {
 		l.first = at
 	}
 	return true

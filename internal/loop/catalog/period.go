@@ -1,0 +1,103 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// Calendar is a period of an objective that begins anew by the calendar, such as each month, instead of rolling on.
+type Calendar struct {
+	Unit  byte // 'd', 'w', 'M', 'Q' or 'Y' as OpenSLO writes them
+	Count int
+	Start time.Time // when a period began, by the clock of Zone; the others follow from it
+	Zone  *time.Location
+}
+
+// String returns the length as OpenSLO writes it: 1M.
+func (c *Calendar) String() string { return strconv.Itoa(c.Count) + string(c.Unit) }
+
+// MarshalJSON writes the calendar as a document has it.
+func (c *Calendar) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"duration": c.String(), "start_time": c.Start.Format(time.DateTime), "time_zone": c.Zone.String()})
+}
+
+// hours are about how long a unit is.
+var hours = map[byte]float64{'d': 24, 'w': 7 * 24, 'M': 730.485, 'Q': 2191.455, 'Y': 8765.82}
+
+// About returns about how long a period is.
+func (c *Calendar) About() time.Duration {
+	return time.Duration(hours[c.Unit] * float64(c.Count) * float64(time.Hour)).Round(24 * time.Hour)
+}
+
+// nth returns when the nth period after Start begins, by the calendar of the zone: the clock says the same at each, also
+// across a change to summer time. A month that has no such day ends earlier.
+func (c *Calendar) nth(n int) time.Time {
+	y, m, d := c.Start.Date()
+	hour, minute, sec := c.Start.Clock()
+	n *= c.Count
+	switch c.Unit {
+	case 'd':
+		d += n
+	case 'w':
+		d += 7 * n
+	default:
+		months := map[byte]int{'M': 1, 'Q': 3, 'Y': 12}[c.Unit] * n
+		last := time.Date(y, m+time.Month(months)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+		m, d = m+time.Month(months), min(d, last)
+	}
+	return time.Date(y, m, d, hour, minute, sec, 0, c.Zone)
+}
+
+// Period returns the period that now is in: from its first moment to the first of the next one.
+func (c *Calendar) Period(now time.Time) (from, to time.Time) {
+	n := int(now.Sub(c.Start).Hours() / (hours[c.Unit] * float64(c.Count)))
+	for c.nth(n).After(now) {
+		n--
+	}
+	for !c.nth(n + 1).After(now) {
+		n++
+	}
+	return c.nth(n), c.nth(n + 1)
+}
+
+// Period returns the time over which the objective is judged at now: the rolling window that ends now, or the period of the
+// calendar that now is in, which ends later.
+func (s *SLO) Period(now time.Time) (from, to time.Time) {
+	if s.Calendar != nil {
+		return s.Calendar.Period(now)
+	}
+	return now.Add(-s.Window), now
+}
+
+var calendarLength = regexp.MustCompile(`^([1-9][0-9]?)([dwMQY])$`)
+
+// ParseCalendar reads a period of the calendar: a length such as 1M, when one began ("2026-01-01 00:00:00"), and an IANA
+// time zone, UTC when empty.
+func ParseCalendar(length, start, zone string) (*Calendar, error) {
+	m := calendarLength.FindStringSubmatch(length)
+	if m == nil {
+		return nil, fmt.Errorf("%q is not a length of the calendar; write 1w, 1M, 1Q or 1Y", length)
+	}
+	if zone == "" {
+		zone = "UTC"
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil || zone == "Local" {
+		return nil, fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Berlin", zone)
+	}
+	at, err := time.ParseInLocation(time.DateTime, start, loc)
+	if err != nil {
+		return nil, fmt.Errorf("startTime is %q; write it as 2026-01-01 00:00:00, by the clock of timeZone", start)
+	}
+	if at.Year() < 1990 || at.Year() > 2200 {
+		return nil, fmt.Errorf("startTime is in %d; write when a period of late began", at.Year())
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return nil, err
+	}
+	return &Calendar{Unit: m[2][0], Count: n, Start: at, Zone: loc}, nil
+}
