@@ -137,6 +137,82 @@ func TestFitAgreesWithProphet(t *testing.T) {
 	}
 }
 
+// Bands: of the known values as many lie between ours as between Prophet's, and over the year that follows they open alike.
+func TestBandsAgreeWithProphet(t *testing.T) {
+	dir := shared(t, "prophet")
+	b, err := os.ReadFile(filepath.Join(dir, "reference.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all struct {
+		Peyton reference `json:"peyton_default_365"`
+	}
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	sec, y := dated(t, filepath.Join(dir, "example_wp_log_peyton_manning.csv"))
+	p, err := fitProphet(sec, y, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, buf := all.Peyton.F, make([]float64, len(p.beta))
+	half := 1.2815515655 * p.noise * p.scale
+	var ours, theirs int
+	for i, v := range y {
+		if math.Abs(v-p.fitted(sec[i], buf)) <= half {
+			ours++
+		}
+		if v >= ref.Lower[i] && v <= ref.Upper[i] {
+			theirs++
+		}
+	}
+	if a, b := float64(ours)/float64(len(y)), float64(theirs)/float64(len(y)); math.Abs(a-b) > 0.03 {
+		t.Errorf("%.3f of the values lie between our bands, %.3f between Prophet's", a, b)
+	}
+	p.end, p.step = time.Unix(int64(sec[len(sec)-1]), 0).UTC(), day
+	s := Series{Start: p.end, Step: day, Values: y[:1]}
+	o, err := Look(s, p, 365*day, Threshold{Value: 1e9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{30, 180, 364} {
+		a, b := o.Upper[i]-o.Lower[i], ref.Upper[len(y)+i]-ref.Lower[len(y)+i]
+		t.Logf("day %d: our bands %.3f apart, Prophet's %.3f", i, a, b)
+		if math.Abs(a/b-1) > 0.12 {
+			t.Errorf("day %d: our bands are %.3f apart, Prophet's %.3f", i, a, b)
+		}
+	}
+}
+
+// Prophet's own cross-validation on this series: from two years on, each half year, a year ahead. Its table says .505 for
+// the mean absolute error of the first 37 days, and .670 of the values between its bands.
+func TestCrossValidationAgreesWithProphet(t *testing.T) {
+	sec, y := dated(t, filepath.Join(shared(t, "prophet"), "example_wp_log_peyton_manning.csv"))
+	const d = 86400.0
+	var sum, n, in float64
+	for cut := sec[len(sec)-1] - 365*d; cut >= sec[0]+730*d; cut -= 180 * d {
+		have := 0
+		for have < len(sec) && sec[have] <= cut {
+			have++
+		}
+		p, err := fitProphet(sec[:have], y[:have], false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]float64, len(p.beta))
+		for i := have; i < len(sec) && sec[i] <= cut+37*d; i++ {
+			e := math.Abs(y[i] - p.fitted(sec[i], buf))
+			if sum, n = sum+e, n+1; e < 1.2815515655*p.noise*p.scale {
+				in++
+			}
+		}
+	}
+	t.Logf("mean absolute error %.4f and %.3f between the bands, over %.0f values", sum/n, in/n, n)
+	if math.Abs(sum/n-0.505) > 0.01 || math.Abs(in/n-0.670) > 0.03 {
+		t.Errorf("mean absolute error %.4f and %.3f between the bands; Prophet has .505 and .670", sum/n, in/n)
+	}
+}
+
 // loss is minus the log posterior as Prophet writes it, but for constants and for the prior of the offset.
 func loss(p *Prophet, sec, y []float64) float64 {
 	buf := make([]float64, len(p.beta))
