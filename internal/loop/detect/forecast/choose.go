@@ -113,6 +113,11 @@ func Choose(s Series, horizon time.Duration) (Choice, error) {
 	}
 	winner, reason := judge(trials)
 	model := all[winner].fit(s)
+	for model == nil { // it suited the past, and not the last values; seasonal naive suits all
+		trials[winner].Tests = 0
+		winner, reason = judge(trials)
+		model = all[winner].fit(s)
+	}
 	c := Choice{Model: model, Name: all[winner].name, Reason: reason, Warns: winner > 0}
 	slices.SortStableFunc(trials, func(a, b Trial) int { return cmp.Compare(a.MASE, b.MASE) })
 	c.Trials = trials

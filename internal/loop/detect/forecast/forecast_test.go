@@ -216,6 +216,23 @@ func TestGrowingTrafficIsSeenToCrossBeforeItDoes(t *testing.T) {
 	}
 }
 
+// Holt-Winters reads only the last of a long history. With all of it the forecast is not nearer to the truth by more than
+// half the noise.
+func TestHoltWintersLosesNothingByALimitedHistory(t *testing.T) {
+	for _, multiplicative := range []bool{false, true} {
+		s, truth := traffic(60*288, 5*time.Minute, multiplicative, 0.05)
+		off := func(f *Winters) float64 {
+			mean := f.Mean(48)
+			return meanOf(mean, func(i int) float64 { return math.Abs(mean[i] - truth(len(s.Values)+i)) })
+		}
+		some, all := off(fitWinters(s.Values, 288, 7*288, multiplicative)), off(smooth(s.Values, 288, 7*288, multiplicative))
+		t.Logf("multiplicative %v: off by %.2f, with all of the history by %.2f; the noise is 5", multiplicative, some, all)
+		if some > all+2.5 {
+			t.Errorf("multiplicative %v: off by %.2f, with all of the history by %.2f", multiplicative, some, all)
+		}
+	}
+}
+
 // Of the values that come, about the share of the bands lies between them.
 func TestBandsHoldTheirShare(t *testing.T) {
 	all, _ := traffic(40*24, time.Hour, false, 0.1)
@@ -261,6 +278,24 @@ func TestAThresholdMustHold(t *testing.T) {
 			t.Errorf("%+v: crosses at %d, want %d", c.t, got, c.want)
 		}
 	}
+}
+
+// A model may suit all of the past that it was tried on, and not the last values.
+func TestTheWinnerSuitsTheLastValues(t *testing.T) {
+	s := Series{Start: start, Step: time.Hour, Values: make([]float64, 30*24)}
+	for i := range s.Values {
+		s.Values[i] = math.Exp(float64(i)/200) * (2 + math.Sin(2*math.Pi*float64(i)/24))
+	}
+	before, err := Choose(s, 4*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Values[len(s.Values)-1] = -1
+	c, err := Choose(s, 4*time.Hour)
+	if err != nil || c.Model == nil || len(c.Model.Mean(4)) != 4 {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	t.Logf("%s, then %s", before.Name, c.Name)
 }
 
 func TestTheWinnerIsTheOneThatDidBest(t *testing.T) {
@@ -351,5 +386,63 @@ func BenchmarkLook(b *testing.B) {
 		if _, err := Look(s, p, 4*time.Hour, Threshold{Value: 300}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A probability means what it says: over many histories whose noise lasts for a while, a crossing said to come with some
+// probability comes about so often.
+func TestProbabilityIsTheShareThatCross(t *testing.T) {
+	const histories, n, h = 300, 42 * 24, 6
+	var said, came [3]float64
+	var count [3]float64
+	for k := range uint64(histories) {
+		r := rand.New(rand.NewPCG(k, 9))
+		all := Series{Start: start, Step: time.Hour, Values: make([]float64, n+h)}
+		left := 0.0
+		for i := range all.Values {
+			left = 0.8*left + 6*r.NormFloat64()
+			all.Values[i] = 100 + 20*math.Sin(2*math.Pi*float64(i)/24) + left
+		}
+		s := all.head(n)
+		p, err := FitProphet(s, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Thresholds around what is to come, so that some crossings are likely and others are not.
+		limit := Threshold{Value: 105 + 30*r.Float64()}
+		o, err := Look(s, p, h*time.Hour, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := o.Within(h * time.Hour)
+		b := min(int(3*is), 2)
+		said[b] += is
+		count[b]++
+		if limit.first(all.Values[n:]) >= 0 {
+			came[b]++
+		}
+	}
+	for b := range count {
+		a, c := said[b]/count[b], came[b]/count[b]
+		t.Logf("said %.2f, came %.2f of %.0f", a, c, count[b])
+		if math.Abs(a-c) > 0.12 {
+			t.Errorf("crossings said to come with probability %.2f came in %.2f of %.0f histories", a, c, count[b])
+		}
+	}
+}
+
+func BenchmarkChoose(b *testing.B) {
+	for _, c := range []struct {
+		n    int
+		step time.Duration
+	}{{129600, time.Minute}, {25920, 5 * time.Minute}} {
+		b.Run(fmt.Sprintf("points=%d", c.n), func(b *testing.B) {
+			s, _ := traffic(c.n, c.step, true, 0.05)
+			for b.Loop() {
+				if _, err := Choose(s, 4*time.Hour); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

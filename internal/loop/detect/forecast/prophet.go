@@ -131,7 +131,8 @@ func (p *Prophet) fourier(sec float64, out []float64) {
 	k := 0
 	for _, w := range p.waves {
 		// The harmonics follow from the first by the sum of angles: one sine instead of ten.
-		s1, c1 := math.Sincos(2 * math.Pi * math.Mod(sec/86400, w.days) / w.days)
+		turns := sec / 86400 / w.days
+		s1, c1 := math.Sincos(2 * math.Pi * (turns - math.Floor(turns)))
 		s, c := s1, c1
 		for range w.order {
 			out[k], out[k+1] = s, c

@@ -76,9 +76,14 @@ func (s *winters) copyTo(o *winters) {
 	o.day, o.week = day, week
 }
 
-// fitWinters fits seasons of m and w steps (1 and 0 for none). It returns nil when seasons are to multiply and a value is
-// not over 0.
+// fitWinters fits seasons of m and w steps (1 and 0 for none) to the last 10,000 values, or to four seasons when these are
+// longer: more takes long and comes no nearer to the truth. It returns nil when seasons are to multiply and a value is not over 0.
 func fitWinters(v []float64, m, w int, multiplicative bool) *Winters {
+	return smooth(v[max(0, len(v)-max(10000, 4*max(m, w))):], m, w, multiplicative)
+}
+
+// smooth fits to all values.
+func smooth(v []float64, m, w int, multiplicative bool) *Winters {
 	if multiplicative {
 		for _, y := range v {
 			if y <= 0 {
@@ -117,7 +122,7 @@ func fitWinters(v []float64, m, w int, multiplicative bool) *Winters {
 	best := descend(func(x []float64) float64 {
 		square, _ := run(decode(x))
 		return square
-	}, []float64{-2, -5, 0, -2, -2}, 1.5, 150)
+	}, []float64{-2, -5, 0, -2, -2}, 1.5, 80)
 	f.rate = *decode(best)
 	square, relative := run(&f.rate)
 	if f.noise = math.Sqrt(square); multiplicative {
@@ -129,13 +134,20 @@ func fitWinters(v []float64, m, w int, multiplicative bool) *Winters {
 
 func squash(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// begin returns the state before the first value: the mean, no slope, and seasons as they are on average over at most the
+// begin returns the state before the first value: a straight line, and seasons as they are on average around it over at most the
 // first six, so that the later history still tests the rates.
 func begin(v []float64, m, w int, multiplicative bool) winters {
 	w = max(w, 1)
 	head := v[:min(len(v), 6*max(m, w))]
 	s := winters{day: make([]float64, m), week: make([]float64, w)}
-	s.level = meanOf(head, func(i int) float64 { return head[i] })
+	// A trend would look like a season that rises and falls back.
+	l := fitLine(head)
+	s.level, s.slope = l.offset, l.slope
+	trend := func(i int) float64 { return l.offset + l.slope*float64(i) }
+	if multiplicative && min(trend(0), trend(len(head))) <= 0 {
+		s.level, s.slope = meanOf(head, func(i int) float64 { return head[i] }), 0
+		trend = func(int) float64 { return s.level }
+	}
 	part := func(season []float64, rest func(i int) float64) {
 		n := len(season)
 		sum, count := make([]float64, n), make([]float64, n)
@@ -157,11 +169,11 @@ func begin(v []float64, m, w int, multiplicative bool) winters {
 		}
 	}
 	if multiplicative {
-		part(s.day, func(i int) float64 { return head[i] / s.level })
-		part(s.week, func(i int) float64 { return head[i] / s.level / s.day[i%m] })
+		part(s.day, func(i int) float64 { return head[i] / trend(i) })
+		part(s.week, func(i int) float64 { return head[i] / trend(i) / s.day[i%m] })
 	} else {
-		part(s.day, func(i int) float64 { return head[i] - s.level })
-		part(s.week, func(i int) float64 { return head[i] - s.level - s.day[i%m] })
+		part(s.day, func(i int) float64 { return head[i] - trend(i) })
+		part(s.week, func(i int) float64 { return head[i] - trend(i) - s.day[i%m] })
 	}
 	return s
 }
