@@ -111,17 +111,23 @@ func Choose(s Series, horizon time.Duration) (Choice, error) {
 		looks = append(looks, average(looks, team))
 		trials = append(trials, score(f.name, s, origins, looks[len(looks)-1]))
 	}
-	winner, reason := judge(trials)
-	model := all[winner].fit(s)
-	for model == nil { // it suited the past, and not the last values; seasonal naive suits all
-		trials[winner].Tests = 0
-		winner, reason = judge(trials)
-		model = all[winner].fit(s)
-	}
+	winner, model, reason := elect(s, all, trials)
 	c := Choice{Model: model, Name: all[winner].name, Reason: reason, Warns: winner > 0}
 	slices.SortStableFunc(trials, func(a, b Trial) int { return cmp.Compare(a.MASE, b.MASE) })
 	c.Trials = trials
 	return c, nil
+}
+
+// elect fits the winner to the whole history. A model that suited the past, and does not suit the last values, is out.
+// Seasonal naive suits all.
+func elect(s Series, all []fitter, trials []Trial) (int, Model, string) {
+	for {
+		winner, reason := judge(trials)
+		if m := all[winner].fit(s); m != nil {
+			return winner, m, reason
+		}
+		trials[winner].Tests = 0
+	}
 }
 
 const blended = 3 // models of which the mean is tried too: errors of unlike models go different ways

@@ -280,22 +280,28 @@ func TestAThresholdMustHold(t *testing.T) {
 	}
 }
 
-// A model may suit all of the past that it was tried on, and not the last values.
+// A model may suit all of the past that it was tried on, and not the last values: seasons multiply only what is over 0.
 func TestTheWinnerSuitsTheLastValues(t *testing.T) {
-	s := Series{Start: start, Step: time.Hour, Values: make([]float64, 30*24)}
+	s := Series{Start: start, Step: time.Hour, Values: make([]float64, 10*24)}
 	for i := range s.Values {
-		s.Values[i] = math.Exp(float64(i)/200) * (2 + math.Sin(2*math.Pi*float64(i)/24))
-	}
-	before, err := Choose(s, 4*time.Hour)
-	if err != nil {
-		t.Fatal(err)
+		s.Values[i] = 10 + float64(i%24)
 	}
 	s.Values[len(s.Values)-1] = -1
-	c, err := Choose(s, 4*time.Hour)
-	if err != nil || c.Model == nil || len(c.Model.Mean(4)) != 4 {
-		t.Fatalf("%+v, %v", c, err)
+	all := fitters(s)
+	trials := make([]Trial, len(all))
+	for i, f := range all {
+		trials[i] = Trial{f.name, 1, 6}
+		switch f.name {
+		case "multiplicative Holt-Winters":
+			trials[i].MASE = 0.1
+		case "linear trend":
+			trials[i].MASE = 0.5
+		}
 	}
-	t.Logf("%s, then %s", before.Name, c.Name)
+	i, m, reason := elect(s, all, trials)
+	if _, ok := m.(*Line); !ok || all[i].name != "linear trend" || reason != "linear trend beats seasonal naive by 50 % over 6 back-tests" {
+		t.Errorf("%s, %T, %q", all[i].name, m, reason)
+	}
 }
 
 func TestTheWinnerIsTheOneThatDidBest(t *testing.T) {
