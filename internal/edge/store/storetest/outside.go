@@ -130,7 +130,9 @@ var outsideTests = []exercise{
 		})
 		after := func(second int) string {
 			out := ""
-			for _, x := range read(w, func(ctx context.Context, tx *store.Tx) ([]detect.Exclusion, error) { return tx.Exclusions(ctx, at(second)) }) {
+			for _, x := range read(w, func(ctx context.Context, tx *store.Tx) ([]detect.Exclusion, error) {
+				return tx.Exclusions(ctx, at(second))
+			}) {
 				out += string(x.ID) + " " + string(x.State) + " "
 			}
 			return out

@@ -131,7 +131,7 @@ func TestBudgetThatStoppedBurningIsNotSaidToRunOut(t *testing.T) {
 		}
 		st := detect.Status{SLO: o, First: l.First(), Budget: slo.Spent(l, o, nil, now)}
 		for _, r := range slo.Rules(o.Window) {
-			st.Readings = append(st.Readings, slo.Read(l, r, o.Budget(), slo.Absence{}, time.Time{}, now))
+			st.Readings = append(st.Readings, slo.Read(l, r, o, slo.Absence{}, time.Time{}, now))
 		}
 		return st
 	}
