@@ -107,11 +107,12 @@ func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time
 	kinds := slices.Sorted(maps.Keys(timers))
 	bell, down := db.bells.hang(kinds)
 	defer down()
+	spared := ""
 	for ctx.Err() == nil {
 		kind, due, err := db.nextDue(ctx, kinds)
 		fired := false
 		if at := now(); err == nil && kind != "" && !due.After(at) {
-			fired, err = db.fireOne(ctx, kind, timers, at, log)
+			fired, err = db.fireOne(ctx, kind, timers, &spared, at, log)
 		}
 		if err != nil {
 			if err = db.outlast(ctx, err, log); err != nil {
@@ -132,8 +133,9 @@ func (db *DB) nextDue(ctx context.Context, kinds []string) (kind string, due tim
 	return kind, due, err
 }
 
-// fireOne takes the timer of a kind that has been due longest and runs it.
-func (db *DB) fireOne(ctx context.Context, kind string, timers Timers, now time.Time, log *slog.Logger) (bool, error) {
+// fireOne takes the timer of a kind that has been due longest and runs it. One that fails because something is away is
+// spared once: that is mostly the database, and not its fault.
+func (db *DB) fireOne(ctx context.Context, kind string, timers Timers, spared *string, now time.Time, log *slog.Logger) (bool, error) {
 	var j job.Job
 	err := db.Update(ctx, func(t *Tx) (err error) {
 		if j, err = t.Take(ctx, []string{kind}, now); err != nil {
@@ -146,7 +148,8 @@ func (db *DB) fireOne(ctx context.Context, kind string, timers Timers, now time.
 		return true, nil
 	case j.ID == "" && errs.Is(err, errs.NotFound):
 		return false, nil
-	case j.ID == "" || errs.Is(err, errs.Unavailable): // it stays due: the database is gone, and that is not its fault
+	case j.ID == "" || (errs.Is(err, errs.Unavailable) && *spared != j.ID):
+		*spared = j.ID
 		return false, fmt.Errorf("fire a timer: %w", err)
 	}
 	log.Error("timer failed, will be tried again", "job", j.Kind, "key", j.Key, "attempt", j.Attempts+1, "error", err)

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -10,18 +9,14 @@ import (
 
 // Calendar is a period of an objective that begins anew by the calendar, such as each month, instead of rolling on.
 type Calendar struct {
-	Unit  byte // 'd', 'w', 'M', 'Q' or 'Y' as OpenSLO writes them
-	Count int
-	Start time.Time // when a period began, by the clock of Zone; the others follow from it
-	Zone  *time.Location
-}
+	Duration  string `json:"duration"`   // as OpenSLO writes it: 1M
+	StartTime string `json:"start_time"` // when a period began, by the clock of TimeZone; the others follow from it
+	TimeZone  string `json:"time_zone"`
 
-// String returns the length as OpenSLO writes it: 1M.
-func (c *Calendar) String() string { return strconv.Itoa(c.Count) + string(c.Unit) }
-
-// MarshalJSON writes the calendar as a document has it.
-func (c *Calendar) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]string{"duration": c.String(), "start_time": c.Start.Format(time.DateTime), "time_zone": c.Zone.String()})
+	unit  byte // 'd', 'w', 'M', 'Q' or 'Y'
+	count int
+	start time.Time
+	zone  *time.Location
 }
 
 // hours are about how long a unit is.
@@ -29,31 +24,31 @@ var hours = map[byte]float64{'d': 24, 'w': 7 * 24, 'M': 730.485, 'Q': 2191.455, 
 
 // About returns about how long a period is.
 func (c *Calendar) About() time.Duration {
-	return time.Duration(hours[c.Unit] * float64(c.Count) * float64(time.Hour)).Round(24 * time.Hour)
+	return time.Duration(hours[c.unit] * float64(c.count) * float64(time.Hour)).Round(24 * time.Hour)
 }
 
 // nth returns when the nth period after Start begins, by the calendar of the zone: the clock says the same at each, also
 // across a change to summer time. A month that has no such day ends earlier.
 func (c *Calendar) nth(n int) time.Time {
-	y, m, d := c.Start.Date()
-	hour, minute, sec := c.Start.Clock()
-	n *= c.Count
-	switch c.Unit {
+	y, m, d := c.start.Date()
+	hour, minute, sec := c.start.Clock()
+	n *= c.count
+	switch c.unit {
 	case 'd':
 		d += n
 	case 'w':
 		d += 7 * n
 	default:
-		months := map[byte]int{'M': 1, 'Q': 3, 'Y': 12}[c.Unit] * n
+		months := map[byte]int{'M': 1, 'Q': 3, 'Y': 12}[c.unit] * n
 		last := time.Date(y, m+time.Month(months)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 		m, d = m+time.Month(months), min(d, last)
 	}
-	return time.Date(y, m, d, hour, minute, sec, 0, c.Zone)
+	return time.Date(y, m, d, hour, minute, sec, 0, c.zone)
 }
 
 // Period returns the period that now is in: from its first moment to the first of the next one.
 func (c *Calendar) Period(now time.Time) (from, to time.Time) {
-	n := int(now.Sub(c.Start).Hours() / (hours[c.Unit] * float64(c.Count)))
+	n := int(now.Sub(c.start).Hours() / (hours[c.unit] * float64(c.count)))
 	for c.nth(n).After(now) {
 		n--
 	}
@@ -99,5 +94,5 @@ func ParseCalendar(length, start, zone string) (*Calendar, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Calendar{Unit: m[2][0], Count: n, Start: at, Zone: loc}, nil
+	return &Calendar{Duration: length, StartTime: start, TimeZone: zone, unit: m[2][0], count: n, start: at, zone: loc}, nil
 }

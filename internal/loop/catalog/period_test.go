@@ -44,10 +44,10 @@ func TestPeriodsFollowEachOther(t *testing.T) {
 		now := time.Unix(rng.Int64N(2_000_000_000)+700_000_000, 0)
 		from, to := cal.Period(now)
 		if now.Before(from) || !now.Before(to) {
-			t.Errorf("%s since %s in %s: %s is not in %s to %s", cal, start, cal.Zone, now, from, to)
+			t.Errorf("%s since %s in %s: %s is not in %s to %s", cal.Duration, start, cal.TimeZone, now, from, to)
 		}
 		if next, _ := cal.Period(to); !next.Equal(to) {
-			t.Errorf("%s since %s in %s: ends at %s and goes on at %s", cal, start, cal.Zone, to, next)
+			t.Errorf("%s since %s in %s: ends at %s and goes on at %s", cal.Duration, start, cal.TimeZone, to, next)
 		}
 	}
 }
@@ -55,7 +55,7 @@ func TestPeriodsFollowEachOther(t *testing.T) {
 func TestWrongCalendarsSayWhatWouldBeRight(t *testing.T) {
 	for _, c := range [][3]string{{"28d12h", "2026-01-01 00:00:00", ""}, {"1m", "2026-01-01 00:00:00", ""}, {"0M", "2026-01-01 00:00:00", ""}, {"1M", "2026-01-01", ""}, {"1M", "2026-01-01 00:00:00", "Mars/Olympus"}, {"1M", "0001-01-01 00:00:00", ""}} {
 		if cal, err := ParseCalendar(c[0], c[1], c[2]); err == nil {
-			t.Errorf("%v is taken: %s", c, cal)
+			t.Errorf("%v is taken: %v", c, cal)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func FuzzParseCalendar(f *testing.F) {
 		}
 		now := time.Unix(at%4_000_000_000, 0)
 		if from, to := cal.Period(now); now.Before(from) || !now.Before(to) {
-			t.Errorf("%s since %s: %s is not in %s to %s", cal, cal.Start, now, from, to)
+			t.Errorf("%s since %s: %s is not in %s to %s", cal.Duration, cal.StartTime, now, from, to)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nightkeeper/internal/edge/store"
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/job"
 )
 
@@ -161,6 +162,19 @@ var workerTests = []exercise{
 		w.eventually("the second pause", func() bool { return w.nextDue("a").Equal(at(5)) })
 		c.set(at(5))
 		w.eventually("the bad timer", func() bool { return w.counter("bad") == 1 })
+	}},
+	{"a timer for which something is always away delays no other", func(w world) {
+		c := newClock()
+		w.enqueue(jobDue("a", "bad", 0), jobDue("a", "good", 1))
+		c.set(at(2))
+		w.timers(c, store.Timers{"a": func(ctx context.Context, tx *store.Tx, j job.Job, _ time.Time) error {
+			if j.Key == "bad" {
+				return errs.New(errs.Unavailable, "the moon is away")
+			}
+			_, err := tx.NextNumber(ctx, j.Key)
+			return err
+		}})
+		w.eventually("the good timer", func() bool { return w.counter("good") == 1 })
 	}},
 	{"a timer that fails for a long time is never given up", func(w world) {
 		c := newClock()
