@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -85,7 +86,7 @@ func (s *server) redData(w http.ResponseWriter, r *http.Request) {
 		win.To = now
 	}
 	points := s.Graph.Points(service, win.From, win.To)
-	out := redPoints{T: []float64{}, Marks: []redMark{}, Spans: []redSpan{}}
+	out := redPoints{T: []float64{}}
 	start := win.To.Truncate(graph.Width).Add(-time.Duration(len(points)) * graph.Width)
 	for i := range points {
 		p := &points[i]
@@ -98,29 +99,36 @@ func (s *server) redData(w http.ResponseWriter, r *http.Request) {
 		}
 		out.Errors, out.P50, out.P95 = append(out.Errors, errors), append(out.P50, p50), append(out.P95, p95)
 	}
+	out.Marks, out.Spans = s.happened(r.Context(), service, win, now)
+	s.json(w, r, out)
+}
+
+// happened returns the deploys of a service in a window, and when it was in an incident.
+func (s *server) happened(ctx context.Context, service string, w window, now time.Time) (marks []redMark, spans []redSpan) {
+	marks, spans = []redMark{}, []redSpan{}
 	if s.Deploys != nil {
 		// Deploys are marks on a chart: it is drawn without them when they cannot be read.
-		if ds, err := s.Deploys(r.Context(), win.From); err == nil {
+		if ds, err := s.Deploys(ctx, w.From); err == nil {
 			for _, d := range ds {
-				if d.Service == service && d.At.Before(win.To) {
-					out.Marks = append(out.Marks, redMark{seconds(d.At), "deploy " + d.Version})
+				if d.Service == service && d.At.Before(w.To) {
+					marks = append(marks, redMark{seconds(d.At), "deploy " + d.Version})
 				}
 			}
 		}
 	}
-	if list, err := s.Respond.List(r.Context(), false, 50); err == nil {
+	if list, err := s.Respond.List(ctx, false, 50); err == nil {
 		for _, i := range list {
 			end := i.ResolvedAt
 			if i.Open() {
 				end = now
 			}
 			touches := i.Service == service || slices.Contains(i.Affected, service) || (i.Cause != nil && i.Cause.Service == service)
-			if touches && end.After(win.From) && i.OnsetAt.Before(win.To) {
-				out.Spans = append(out.Spans, redSpan{seconds(i.OnsetAt), seconds(end)})
+			if touches && end.After(w.From) && i.OnsetAt.Before(w.To) {
+				spans = append(spans, redSpan{seconds(i.OnsetAt), seconds(end)})
 			}
 		}
 	}
-	s.json(w, r, out)
+	return marks, spans
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

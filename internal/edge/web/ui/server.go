@@ -89,6 +89,8 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /integrations/{name}/try", s.signedIn(s.show(s.tryPayload)))
 	get("/silences", s.silencesPage)
 	do("/silences", s.doSilence)
+	do("/slos/{name}/exclude", s.doExclude)
+	do("/slos/{name}/exclusions/{id}", s.doDecideExclusion)
 	do("/silences/{id}/end", s.doUnsilence)
 
 	get("/map", s.mapPage)
@@ -174,6 +176,7 @@ func (s *server) routes(mux *http.ServeMux) {
 
 	mux.HandleFunc("GET /live", s.signedIn(s.live))
 	mux.HandleFunc("GET /x/red/{service}", s.signedIn(s.redData))
+	mux.HandleFunc("GET /x/budget/{name}", s.signedIn(s.budgetData))
 	mux.HandleFunc("GET /x/map", s.signedIn(s.mapData))
 	mux.Handle("GET /static/", s.assets)
 	mux.HandleFunc("GET /push-worker.js", s.pushWorker)

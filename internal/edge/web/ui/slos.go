@@ -64,6 +64,9 @@ type sloData struct {
 	Past   []detect.Alert
 	Now    time.Time
 	File   string
+
+	Back       time.Time          // when enough of the budget remains again if nothing more burns
+	Exclusions []detect.Exclusion // of it, the newest first
 }
 
 func (s *server) sloPage(r *http.Request) (view, error) {
@@ -73,6 +76,12 @@ func (s *server) sloPage(r *http.Request) (view, error) {
 		return view{}, errs.New(errs.NotFound, "there is no SLO named %s in the catalog", name)
 	}
 	d := sloData{Status: s.Detect.Status(o, now), Policy: c.BudgetFor(o.Service), Now: now}
+	d.Back = slo.Back(s.Detect.Ledger(name), o, s.Detect.Excluded(o), enoughBudget, now)
+	xs, err := s.Detect.Exclusions(r.Context(), d.Budget.From)
+	if err != nil {
+		return view{}, err
+	}
+	d.Exclusions = slices.DeleteFunc(xs, func(x detect.Exclusion) bool { return !x.Of(o) })
 	all, err := s.Detect.Alerts(r.Context(), "", false)
 	if err != nil {
 		return view{}, err

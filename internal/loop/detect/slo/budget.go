@@ -166,3 +166,38 @@ func Share(l *Ledger, o *catalog.SLO, excluded []Span, s Span) float64 {
 	}
 	return float64(l.Sum(s.From, s.To).minus(Within(l, excluded, s.From, s.To)).Bad()) / b.Allowed
 }
+
+// Left is which share of a budget remained at a time, or will remain.
+type Left struct {
+	At    time.Time `json:"at"`
+	Share float64   `json:"share"` // signed
+}
+
+// Course returns what remained of the budget at n times until now, and what will remain at n times from now on if nothing
+// more burns. Both go over one window, or one period of the calendar. Times before the first event are left out.
+func Course(l *Ledger, o *catalog.SLO, excluded []Span, n int, now time.Time) (past, ahead []Left) {
+	first, from := l.First(), now.Add(-o.Window)
+	step := o.Window / time.Duration(n)
+	for k := range n + 1 {
+		if at := from.Add(time.Duration(k) * step); !first.IsZero() && !at.Before(first) {
+			past = append(past, Left{at, Spent(l, o, excluded, at).Remaining})
+		}
+	}
+	b := Spent(l, o, excluded, now)
+	if b.Allowed == 0 {
+		return past, nil
+	}
+	if o.Calendar != nil {
+		for at := now; at.Before(b.To); at = at.Add(step) {
+			ahead = append(ahead, Left{at, b.Remaining})
+		}
+		return past, append(ahead, Left{b.To, 1})
+	}
+	bad := b.Bad()
+	ahead = []Left{{now, b.Remaining}}
+	for _, a := range Ages(l, o, excluded, step, n, now) {
+		bad -= a.Bad
+		ahead = append(ahead, Left{a.At, 1 - float64(bad)/b.Allowed})
+	}
+	return past, ahead
+}

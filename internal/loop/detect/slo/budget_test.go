@@ -180,3 +180,25 @@ func TestShareOfAnIncident(t *testing.T) {
 		t.Errorf("a calm hour took %v", got)
 	}
 }
+
+func TestCourseGoesOnFromWhereItIs(t *testing.T) {
+	l := NewLedger()
+	for h := range 20 * 24 {
+		l.Add(at(-float64(h)-0.01), 1000, 1000)
+	}
+	l.Add(at(-10*24+0.5), 0, 360)
+	past, ahead := Course(l, monthly, nil, 30, t0)
+	b := Spent(l, monthly, nil, t0)
+	if len(past) != 20 || len(ahead) != 31 { // the ledger is 20 days old
+		t.Fatalf("%d points of the past, %d ahead", len(past), len(ahead))
+	}
+	if got := past[len(past)-1]; got.Share != b.Remaining || !got.At.Equal(t0) || ahead[0].Share != b.Remaining {
+		t.Errorf("now %+v and %+v, want %v", got, ahead[0], b.Remaining)
+	}
+	if past[0].Share != 1 || math.Abs(ahead[30].Share-1) > 1e-9 || ahead[19].Share != b.Remaining || math.Abs(ahead[21].Share-1) > 1e-9 {
+		t.Errorf("past %+v\nahead %+v", past, ahead)
+	}
+	if past, ahead := Course(NewLedger(), monthly, nil, 30, t0); len(past) != 0 || len(ahead) != 0 {
+		t.Errorf("an empty ledger: %v, %v", past, ahead)
+	}
+}

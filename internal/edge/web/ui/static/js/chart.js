@@ -35,6 +35,15 @@ const kinds = {
     format: (v) => (v === 0 ? "0" : v >= 1000 ? (v / 1000).toFixed(1) + " s" : v.toFixed(v < 10 ? 1 : 0) + " ms"),
     min: 10,
   },
+  budget: {
+    series: [
+      { key: "left", label: "left", color: "--text" },
+      { key: "ahead", label: "if nothing more burns", color: "--text-3", dash: [4, 4] },
+    ],
+    format: (v) => Math.round(v) + " %",
+    range: (min, max) => [Math.min(min, 0), Math.max(max, 100)],
+    at: "{D} {MMM} {HH}:{mm}",
+  },
 };
 
 function marks(data) {
@@ -87,18 +96,19 @@ function draw(uPlot, el, data) {
     cursor: { sync: { key: el.dataset.src }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
     legend: { live: true },
     plugins: [marks(data)],
-    scales: { y: { range: (u, min, max) => [0, Math.max(max * 1.15, kind.min ?? 0, 0.1)] } },
+    scales: { y: { range: (u, min, max) => kind.range ? kind.range(min, max) : [0, Math.max(max * 1.15, kind.min ?? 0, 0.1)] } },
     axes: [
-      { ...axis, size: 24, space: 64, values: [[3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+      { ...axis, size: 24, space: 64, values: [[86400, "{D} {MMM}", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
       { ...axis, size: 56, space: 36, values: (u, ticks) => ticks.map((v) => kind.format(v)) },
     ],
     series: [
-      { label: "at", value: "{HH}:{mm}:{ss}" },
+      { label: "at", value: kind.at ?? "{HH}:{mm}:{ss}" },
       ...kind.series.map((s) => ({
         label: s.label,
         stroke: () => css(s.color),
         fill: s.fill ? () => `color-mix(in srgb, ${css(s.color)} 16%, transparent)` : undefined,
         width: 1.5,
+        dash: s.dash,
         spanGaps: false,
         points: { show: false },
         value: (u, v) => (v == null ? "–" : kind.format(v)),
