@@ -19,7 +19,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	c := &client{}
 	root.AddCommand(newWebhookKey(c))
-	root.AddCommand(newDemo(), newServe(), newShop(), newValidate(), newGate(c), newIncidents(c), newPages(c), newAck(c), newTickets(c), newApprove(c),
+	root.AddCommand(newDemo(), newServe(), newShop(), newValidate(), newGate(c), newIncidents(c), newDeclare(c), newPages(c), newAck(c), newTickets(c), newApprove(c),
 		newRuns(c), newSettle(c), newAlerts(c), newSilence(c), newExclusion(c), newIntegrations(c), newHeartbeats(c), newWhy(c), newOncall(c), newTeams(c), newRegions(c), newHandoff(c),
 		newImport(), newDeploy(c), newStatus(c), newExperiments(c), newAccounts(c))
 	return root

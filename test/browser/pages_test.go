@@ -34,6 +34,7 @@ func TestPagesAreQuietAccessibleAndFit(t *testing.T) {
 	for _, p := range []struct{ path, name string }{
 		{"/", "now"},
 		{"/incidents", "incidents"},
+		{"/incidents/new", "declare"},
 		{"/alerts", "alerts-of-slos"},
 		{"/incidents/" + id, "room"},
 		{"/incidents/INC-1", "room-resolved"},

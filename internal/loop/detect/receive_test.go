@@ -355,7 +355,7 @@ func TestSearchSelectsByLabelsAndText(t *testing.T) {
 	w := newWorld(t)
 	for i := range 7 {
 		w.now = w.now.Add(time.Second)
-		w.receive(in(fmt.Sprint("host-", i), "service", []string{"web", "db"}[i%2], "team", "x"))
+		w.receive(in(fmt.Sprint("host-", i), "service", []string{"web", "database"}[i%2], "team", "x"))
 	}
 	f := func(what, want string, filter detect.Filter, match []string, text string) detect.Found {
 		t.Helper()
@@ -373,15 +373,15 @@ func TestSearchSelectsByLabelsAndText(t *testing.T) {
 		return got
 	}
 	f("all, the newest first", "6543210", detect.Filter{}, nil, "")
-	f("by a matcher", "531", detect.Filter{}, []string{`service="db"`}, "")
+	f("by a matcher", "531", detect.Filter{}, []string{`service="database"`}, "")
 	f("by text", "4", detect.Filter{}, nil, "HOST-4")
-	f("by the value of a label", "531", detect.Filter{}, nil, "db")
+	f("by the value of a label", "531", detect.Filter{}, nil, "database")
 	f("by what is shown together", "4", detect.Filter{}, nil, "web: host-4")
 	f("a wildcard is none", "", detect.Filter{}, nil, "h_st-4")
 	first := f("two of them", "65", detect.Filter{Limit: 2}, nil, "")
 	f("those before", "43", detect.Filter{Limit: 2, Before: first.More}, nil, "")
-	some := f("two by a matcher", "53", detect.Filter{Limit: 2}, []string{`service="db"`}, "")
-	if last := f("the rest", "1", detect.Filter{Limit: 2, Before: some.More}, []string{`service="db"`}, ""); last.More != "" {
+	some := f("two by a matcher", "53", detect.Filter{Limit: 2}, []string{`service="database"`}, "")
+	if last := f("the rest", "1", detect.Filter{Limit: 2, Before: some.More}, []string{`service="database"`}, ""); last.More != "" {
 		t.Error("more after the last")
 	}
 	w.receive(in("host-9", "service", "web", "path", `C:\a "b" <ü> 100%_x`))

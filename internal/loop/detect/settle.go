@@ -15,6 +15,7 @@ type Settler interface {
 	job.Enqueuer
 	Group(ctx context.Context, id GroupID) (Group, error)
 	SaveGroup(ctx context.Context, g Group, closed bool) error
+	SaveAlert(ctx context.Context, a Alert) error
 	Alerts(ctx context.Context, group GroupID, firing bool) ([]Alert, error)
 }
 
@@ -56,7 +57,16 @@ func Settle(ctx context.Context, tx Settler, c *catalog.Catalog, group GroupID, 
 		return Still{}, err
 	}
 	var out Still
+	firing := 0
 	for _, a := range as {
+		if a.Source == SourcePerson { // people said that it was there, and now that it is over
+			a.State, a.ResolvedAt, a.Resolution = Resolved, now, why
+			if err := tx.SaveAlert(ctx, a); err != nil {
+				return Still{}, err
+			}
+			continue
+		}
+		firing++
 		if !a.pages() {
 			continue
 		}
@@ -65,7 +75,7 @@ func Settle(ctx context.Context, tx Settler, c *catalog.Catalog, group GroupID, 
 			out.After = after
 		}
 	}
-	g.QuietAt, g.Settled = now, len(as) > 0
+	g.QuietAt, g.Settled = now, firing > 0
 	if out.After > 0 {
 		if err := tx.Enqueue(ctx, job.New(jobAgain, string(group), now.Add(out.After), again{why, catalog.Duration(out.After)})); err != nil {
 			return out, err

@@ -57,6 +57,7 @@ type Measures struct {
 	RepeatShare float64                   `json:"repeat_share"` // incidents whose cause was seen before in the window
 	Items       Completion                `json:"items"`
 	Postmortems Completion                `json:"postmortems"`
+	Detection   Detection                 `json:"detection"`
 }
 
 // Completion says how many of what was due were done in time.

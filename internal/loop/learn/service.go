@@ -470,6 +470,7 @@ func (s *Service) Measures(ctx context.Context, from, to, now time.Time) (m Meas
 			return err
 		}
 		m = Measure(records)
+		m.Detection = Detect(records, func(service string) bool { return len(s.Catalog().SLOsOf(service)) > 0 })
 		in := func(t time.Time) bool { return !t.Before(from) && t.Before(to) }
 		as, err := tx.Items(ctx, "", false, 10_000)
 		if err != nil {

@@ -100,9 +100,12 @@ func saveChecked(ctx context.Context, tx Tx, r Checked, to catalog.Contact, by s
 			return err
 		}
 	}
-	text := fmt.Sprintf("%s can be told by %s: %s", r.Person, r.Channel, r.Text)
+	text := fmt.Sprintf("%s can be told by %s", r.Person, r.Channel)
 	if !r.OK {
-		text = fmt.Sprintf("%s cannot be told by %s: %s", r.Person, r.Channel, r.Text)
+		text = fmt.Sprintf("%s cannot be told by %s", r.Person, r.Channel)
+	}
+	if r.Text != "" {
+		text += ": " + r.Text
 	}
 	return tx.Append(ctx, event.New(KindChecked, now, by, r.Person, text, r))
 }

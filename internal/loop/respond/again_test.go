@@ -198,3 +198,24 @@ func TestAlertRightAfterThePersonsWordIsPaged(t *testing.T) {
 		})
 	}
 }
+
+// What a person declared pages people like an alert, and is over with the incident: nothing is left to page again.
+func TestDeclaredIncidentIsOverWhenAPersonSaysSo(t *testing.T) {
+	onBoth(t, onePolicy, func(t *testing.T, h *house) {
+		a, err := h.detect.Declare(t.Context(), detect.Declared{Title: "Invoices are empty", Severity: detect.SEV2, Customer: true, Since: h.Now().Add(-20 * time.Minute)}, "tomas", h.Now())
+		h.must(err)
+		h.Settle()
+		h.want("paged", h.heard(), "mira!")
+		i, err := h.s.Declared(t.Context(), a.Group)
+		h.must(err)
+		if i.FoundBy != "customer" || i.Title != "Invoices are empty" || !i.OnsetAt.Equal(h.Now().Add(-20*time.Minute)) {
+			t.Errorf("%+v", i)
+		}
+		h.want("said", h.resolve().Reason, "fixed by hand")
+		h.pass(40 * time.Minute)
+		h.want("afterwards", h.heard(), "")
+		if a, err = h.detect.Alert(t.Context(), a.ID); err != nil || a.State != detect.Resolved || !strings.Contains(a.Resolution, "mira resolved INC-1") {
+			t.Errorf("%+v, %v", a, err)
+		}
+	})
+}

@@ -63,7 +63,8 @@ type Incident struct {
 	Title      string              `json:"title"`
 	Severity   detect.Severity     `json:"severity"`
 	Status     Status              `json:"status"`
-	Service    string              `json:"service"` // whose alert opened it
+	Service    string              `json:"service"`            // whose alert opened it
+	FoundBy    string              `json:"found_by,omitempty"` // the person who declared it, or "customer"; empty: monitoring did
 	Commander  string              `json:"commander,omitempty"`
 	Command    Command             `json:"command,omitzero"`
 	Roles      []Role              `json:"roles,omitempty"`

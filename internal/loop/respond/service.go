@@ -98,8 +98,11 @@ func (s *Service) open(ctx context.Context, tx Tx, a detect.Alert, now time.Time
 	i := Incident{
 		ID: ID("INC-" + strconv.FormatInt(n, 10)), Group: a.Group, Title: a.Headline(), Severity: a.Severity,
 		Status: begins(a), Service: a.Service, OpenedAt: now, OnsetAt: a.FiredAt, Alerts: []detect.AlertID{a.ID},
-		Burning: named(a), Affected: named(a), Reason: a.Reason,
+		Burning: named(a), Affected: named(a), Reason: a.Reason, FoundBy: a.Finder(),
 	}.hits(s.Catalog(), regionLabels(s.Catalog(), a)...)
+	if i.FoundBy != "" {
+		i.OnsetAt = a.StartsAt
+	}
 	// Where a commander can be called, one is when people are told, so that a runbook that fixes it wakes nobody.
 	if needsCommander(a.Severity) && s.Catalog().Duty(i.Regions, now).Policy == "" {
 		if i.Commander, err = s.commander(ctx, tx, now); err != nil {
@@ -348,6 +351,29 @@ func (s *Service) Get(ctx context.Context, incident ID) (i Incident, err error) 
 	})
 	return i, err
 }
+
+// Declared returns the incident of a group of alerts that somebody has just declared. It is opened by who follows the facts,
+// which takes a moment.
+func (s *Service) Declared(ctx context.Context, group detect.GroupID) (i Incident, err error) {
+	ctx, cancel := context.WithTimeout(ctx, declaredWithin)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err = s.Store.View(ctx, func(tx Tx) error { i, err = tx.IncidentOf(ctx, group); return err })
+		if !errs.Is(err, errs.NotFound) {
+			return i, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return i, err
+		}
+	}
+}
+
+// declaredWithin is how long somebody who declares an incident waits for its name.
+const declaredWithin = 3 * time.Second
 
 // List returns the newest incidents, only unresolved ones when open is set.
 func (s *Service) List(ctx context.Context, open bool, limit int) (out []Incident, err error) {

@@ -3,10 +3,24 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
+	"time"
 
+	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
+	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/respond"
 )
+
+// DeclaredIn is trouble as a person reports it.
+type DeclaredIn struct {
+	Title    string          `json:"title" doc:"what is wrong, in a few words"`
+	Severity detect.Severity `json:"severity" enum:"SEV1,SEV2,SEV3,SEV4"`
+	Service  string          `json:"service,omitempty" required:"false" doc:"empty when nobody knows yet"`
+	Detail   string          `json:"detail,omitempty" required:"false"`
+	Customer bool            `json:"customer,omitempty" required:"false" doc:"a customer told us: monitoring did not see it"`
+	Since    time.Time       `json:"since,omitzero" required:"false" doc:"when it began; default: now"`
+}
 
 func (r *routes) respond() {
 	get(r, "/teams", "Teams: who belongs to each, who is on call, and what asks for it", "read", func(ctx context.Context, _ *empty) ([]respond.Team, error) {
@@ -21,6 +35,18 @@ func (r *routes) respond() {
 	}) ([]respond.Incident, error) {
 		is, err := r.Respond.List(ctx, in.Open, in.Limit)
 		return orEmpty(is), err
+	})
+	call(r, http.MethodPost, "/incidents", "Declare an incident: people are told, as of an alert", "respond", func(ctx context.Context, in *struct{ Body DeclaredIn }) (respond.Incident, error) {
+		b := in.Body
+		d := detect.Declared{Title: b.Title, Service: b.Service, Severity: b.Severity, Detail: b.Detail, Customer: b.Customer, Since: b.Since}
+		a, err := r.Detect.Declare(ctx, d, userOf(ctx).Name, r.Now())
+		if err != nil {
+			return respond.Incident{}, err
+		}
+		if a.Group == "" {
+			return respond.Incident{}, errs.New(errs.Conflict, "it is noted as %s, and nobody is told: %s", a.ID, strings.Join(a.Muted, "; "))
+		}
+		return r.Respond.Declared(ctx, a.Group)
 	})
 	get(r, "/incidents/{name}", "An incident", "read", func(ctx context.Context, in *NameIn) (respond.Incident, error) {
 		return r.Respond.Get(ctx, respond.ID(in.Name))

@@ -58,6 +58,8 @@ func (s *server) routes(mux *http.ServeMux) {
 	get("/{$}", s.nowPage)
 
 	get("/incidents", s.incidentsPage)
+	get("/incidents/new", s.declarePage)
+	do("/incidents", s.doDeclare)
 	get("/incidents/{id}", s.roomPage)
 	do("/incidents/{id}/note", s.doNote)
 	do("/incidents/{id}/command", s.doCommand)
