@@ -198,7 +198,11 @@ func TestReplicasDoATaskOnceAndTakeOverFromTheDead(t *testing.T) {
 		done.Range(func(any, any) bool { n++; return true })
 		return n
 	}
-	eventually(t, "twenty tasks", func() bool { return count() == 20 })
+	eventually(t, "twenty tasks, written down too", func() bool {
+		waiting := 0
+		err := a.View(t.Context(), func(tx *store.Tx) (err error) { waiting, err = tx.Waiting(t.Context(), "k"); return err })
+		return err == nil && waiting == 1 && count() == 20
+	})
 	if _, early := done.Load("lost"); early {
 		t.Error("a task was taken from a replica that may be alive")
 	}
