@@ -37,11 +37,13 @@ type dialect struct {
 	skip      string // appended to a select that claims rows
 	mentions  string // condition that a document has a piece of ASCII text in it, without regard to case
 	prepare   bool   // whether statements that are run again are prepared; pgx does so itself
+
+	poll time.Duration // how long a worker sleeps at most: what other replicas did is noticed by then
 }
 
 var (
-	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3, mentions: "mentions(doc, $%d)", prepare: true}
-	postgresDialect = dialect{name: "postgres", goose: goose.DialectPostgres, writeLock: "select pg_advisory_xact_lock(7274496)", skip: " for update skip locked", mentions: "doc::text ilike '%%' || $%d || '%%'"}
+	sqliteDialect   = dialect{name: "sqlite", goose: goose.DialectSQLite3, mentions: "mentions(doc, $%d)", prepare: true, poll: time.Second}
+	postgresDialect = dialect{name: "postgres", goose: goose.DialectPostgres, writeLock: "select pg_advisory_xact_lock(7274496)", skip: " for update skip locked", poll: 250 * time.Millisecond, mentions: "doc::text ilike '%%' || $%d || '%%'"}
 )
 
 // DB is an open store. It is safe for concurrent use.

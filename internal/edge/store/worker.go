@@ -21,14 +21,11 @@ type Timers = job.Timers[*Tx]
 // Handlers are what one follower does about facts.
 type Handlers = event.Handlers[*Tx]
 
-// pollEvery bounds how long a worker sleeps: another replica's work is noticed by then.
-const pollEvery = 250 * time.Millisecond
-
-// rest waits until the bell rings, for due, for freed, or for pollEvery; whichever is first.
-func rest(ctx context.Context, b *bell, freed <-chan struct{}, due time.Time, now time.Time) {
+// rest waits until the bell rings, for due, for freed, or for the poll of the database; whichever is first.
+func (db *DB) rest(ctx context.Context, b *bell, freed <-chan struct{}, due time.Time, now time.Time) {
 	b.asleep(due)
 	defer b.awake()
-	d := pollEvery
+	d := db.dialect.poll
 	if !due.IsZero() {
 		d = min(d, max(due.Sub(now), 0))
 	}
@@ -123,7 +120,7 @@ func (db *DB) RunTimers(ctx context.Context, timers Timers, now func() time.Time
 		if fired {
 			continue
 		}
-		rest(ctx, bell, nil, due, now())
+		db.rest(ctx, bell, nil, due, now())
 	}
 	return nil
 }
@@ -227,7 +224,7 @@ func (db *DB) RunTasks(ctx context.Context, tasks job.Tasks, width int, now func
 			continue
 		}
 		if len(jobs) == 0 {
-			rest(ctx, bell, s.freed, due, now())
+			db.rest(ctx, bell, s.freed, due, now())
 			continue
 		}
 		s.add(kind, len(jobs))
@@ -370,7 +367,7 @@ func (db *DB) Follow(ctx context.Context, name string, handlers Handlers, now fu
 			}
 		}
 		if len(facts) == 0 {
-			rest(ctx, bell, nil, time.Time{}, now())
+			db.rest(ctx, bell, nil, time.Time{}, now())
 		}
 	}
 	return nil
@@ -418,7 +415,7 @@ func (db *DB) handle(ctx context.Context, name string, h event.Handler[*Tx], e e
 			continue
 		}
 		log.Error("follower failed", "follower", name, "fact", e.Kind, "seq", e.Seq, "attempt", attempt, "error", err)
-		rest(ctx, &bell{}, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
+		db.rest(ctx, &bell{}, nil, now().Add(time.Duration(attempt)*50*time.Millisecond), now())
 	}
 	return db.Update(ctx, func(t *Tx) error {
 		at, cerr := t.Cursor(ctx, name)

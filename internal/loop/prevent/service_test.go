@@ -436,11 +436,7 @@ func TestSweepEndsWhatNobodyConducts(t *testing.T) {
 // TestRandomWalk lets everything happen at any moment and checks what must hold: never two faults at once, no fault beyond
 // its deadline or lease, no fault made twice, no run without an end, and states only along the arrows of the picture.
 func TestRandomWalk(t *testing.T) {
-	seeds := 30
-	if testing.Short() {
-		seeds = 5
-	}
-	for seed := range seeds {
+	for seed := range 12 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			live(t, func(t *testing.T, w *world) { walk(t, w, rand.New(rand.NewPCG(uint64(seed), 1))) })
 		})
