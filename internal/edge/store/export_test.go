@@ -21,7 +21,7 @@ func Limit(ctx context.Context, db *DB, pages int) error {
 }
 
 // Waiting returns how many jobs of a kind are not done.
-func (t *Tx) Waiting(ctx context.Context, kind string) (n int, err error) {
+func Waiting(ctx context.Context, t *Tx, kind string) (n int, err error) {
 	err = t.tx.QueryRowContext(ctx, "select count(*) from jobs where kind = $1", kind).Scan(&n)
 	return n, err
 }

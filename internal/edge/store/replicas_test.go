@@ -200,7 +200,7 @@ func TestReplicasDoATaskOnceAndTakeOverFromTheDead(t *testing.T) {
 	}
 	eventually(t, "twenty tasks, written down too", func() bool {
 		waiting := 0
-		err := a.View(t.Context(), func(tx *store.Tx) (err error) { waiting, err = tx.Waiting(t.Context(), "k"); return err })
+		err := a.View(t.Context(), func(tx *store.Tx) (err error) { waiting, err = store.Waiting(t.Context(), tx, "k"); return err })
 		return err == nil && waiting == 1 && count() == 20
 	})
 	if _, early := done.Load("lost"); early {
