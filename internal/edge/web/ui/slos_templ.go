@@ -1103,7 +1103,7 @@ func exclusions(d sloData) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if canAct(ctx) {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 82, "<details class=\"confirm\" id=\"exclude\"><summary class=\"button\">Ask for a time not to count</summary><div class=\"confirm-body\"><form class=\"form\" method=\"post\" action=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 82, "<details class=\"confirm\" id=\"exclude\"><summary class=\"button\">Exclude a time</summary><div class=\"confirm-body\"><form class=\"form\" method=\"post\" action=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
