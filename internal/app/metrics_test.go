@@ -90,3 +90,10 @@ func TestObjectivesCountMetricsOfTheSDK(t *testing.T) {
 	send(2)
 	check("after a restart", slo.Counts{Good: 116, Total: 120}, slo.Counts{Good: 3, Total: 5})
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
