@@ -29,10 +29,8 @@ func (l *loader) slo(file string, m Meta, n ast.Node) {
 	if s.Window < 24*time.Hour || s.Window > longestWindow {
 		bad("$.spec.timeWindow[0].duration", "the window is %s; it must be between 1d and 93d, or at most a quarter of the calendar", Duration(s.Window))
 	}
-	if o.BudgetingMethod != "" && o.BudgetingMethod != "Occurrences" {
-		bad("$.spec.budgetingMethod", "budgetingMethod is %q; only Occurrences is understood", o.BudgetingMethod)
-	}
 	l.sloTarget(s, o)
+	l.sloSlices(s, o)
 	l.sloIndicator(s, o)
 	l.cat.SLOs[m.Name] = s
 }
@@ -75,6 +73,36 @@ func (l *loader) sloTarget(s *SLO, o openSLO) {
 	}
 	if !(s.Target > 0 && s.Target < 1) { // written so that what is not a number is refused too
 		l.at("SLO", s.Name, "$.spec.objectives[0]", "the target is %v; it must be above 0 and below 1 (0.999), or a targetPercent below 100 (99.9)", s.Target)
+	}
+}
+
+// sloSlices reads the budgeting method. The hour is a whole number of slices, so that the buckets of ledgers are too.
+func (l *loader) sloSlices(s *SLO, o openSLO) {
+	const at = "$.spec.objectives[0]"
+	var ob openSLOObjective
+	if len(o.Objectives) > 0 {
+		ob = o.Objectives[0]
+	}
+	given := ob.TimeSliceTarget != nil || ob.TimeSliceWindow != nil
+	switch {
+	case o.BudgetingMethod != "" && o.BudgetingMethod != "Occurrences" && o.BudgetingMethod != "Timeslices":
+		l.at("SLO", s.Name, "$.spec.budgetingMethod", "budgetingMethod is %q; it is Occurrences or Timeslices", o.BudgetingMethod)
+		return
+	case o.BudgetingMethod != "Timeslices" && given:
+		l.at("SLO", s.Name, at, "timeSliceTarget and timeSliceWindow belong to budgetingMethod: Timeslices")
+		return
+	case o.BudgetingMethod != "Timeslices":
+		return
+	case ob.TimeSliceTarget == nil || ob.TimeSliceWindow == nil:
+		l.at("SLO", s.Name, at, "Timeslices need timeSliceTarget, the share of a slice's events that must be good, and timeSliceWindow, such as 1m")
+		return
+	}
+	s.Slices = &Slices{Window: ob.TimeSliceWindow.D(), Target: *ob.TimeSliceTarget}
+	if t := s.Slices.Target; !(t > 0 && t <= 1) {
+		l.at("SLO", s.Name, at+".timeSliceTarget", "timeSliceTarget is %v; it is above 0 and at most 1", t)
+	}
+	if w := s.Slices.Window; w < time.Minute || w%time.Minute != 0 || time.Hour%w != 0 {
+		l.at("SLO", s.Name, at+".timeSliceWindow", "timeSliceWindow is %s; an hour is a whole number of slices of whole minutes, such as 1m, 5m or 1h", Duration(w))
 	}
 }
 

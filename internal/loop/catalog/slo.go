@@ -18,7 +18,14 @@ type SLO struct {
 	Operation   string        `json:"operation,omitempty"`
 	MaxDuration time.Duration `json:"max_duration,omitempty"` // an event slower than this is bad
 	Metrics     *Ratio        `json:"metrics,omitempty"`      // nil when spans are counted
+	Slices      *Slices       `json:"slices,omitempty"`       // nil when events are counted
 	Line        int           `json:"-"`
+}
+
+// Slices is how time is counted instead of events: each slice of it is good when enough of its events are.
+type Slices struct {
+	Window time.Duration `json:"window"`
+	Target float64       `json:"target"` // share of a slice's events that must be good
 }
 
 // Ratio is what of metrics an objective counts: good or bad of total.
@@ -77,6 +84,9 @@ type openSLOObjective struct {
 	DisplayName   string   `yaml:"displayName"`
 	Target        *float64 `yaml:"target"`
 	TargetPercent *float64 `yaml:"targetPercent"`
+
+	TimeSliceTarget *float64  `yaml:"timeSliceTarget"`
+	TimeSliceWindow *Duration `yaml:"timeSliceWindow"`
 }
 
 type openIndicator struct {

@@ -43,6 +43,7 @@ type Service struct {
 	index    atomic.Pointer[index]
 	payloads payloads
 	meter    *meter
+	sliced   map[string]bool // whose slices were judged since the start; only Tick looks at it
 
 	exclusions atomic.Pointer[[]Exclusion] // approved ones
 }
@@ -63,7 +64,7 @@ type entry struct {
 
 // New returns a service with empty ledgers; call Restore before the first event.
 func New(c Config) *Service {
-	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, pulses: map[string]*slo.Pulse{}, expected: map[string]*expectation{}, meter: newMeter()}
+	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, pulses: map[string]*slo.Pulse{}, expected: map[string]*expectation{}, meter: newMeter(), sliced: map[string]bool{}}
 }
 
 // Restore reads the ledgers and the silences back from the store, without what is dated after now.
@@ -181,10 +182,10 @@ func (s *Service) missing(o *catalog.SLO, since, now time.Time) slo.Absence {
 		}
 	}
 	s.mu.RUnlock()
-	if o.Metrics != nil { // between two reports there is nothing good, whatever callers say
-		return slo.Missing(s.Ledger(o.Name), s.pulse(o.Service).Beats(), since, others, now)
+	if o.Metrics != nil || o.Slices != nil { // between two reports or slices there is nothing good, whatever callers say
+		return slo.Missing(s.LedgerOf(o), s.pulse(o.Service).Beats(), since, others, now)
 	}
-	return slo.Missing(s.Ledger(o.Name), s.pulse(o.Service), since, others, now)
+	return slo.Missing(s.LedgerOf(o), s.pulse(o.Service), since, others, now)
 }
 
 func (s *Service) indexed() *index {
@@ -277,6 +278,9 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 	var failed []error // an alert that cannot be written delays no other
 	for _, name := range sortedNames(cat.SLOs) {
 		o, a := cat.SLOs[name], latest[name]
+		if o.Slices != nil {
+			s.slice(o, now)
+		}
 		var open *Alert
 		var since time.Time
 		if a != nil && a.State == Firing {
@@ -284,7 +288,7 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 		} else if a != nil {
 			since = a.ResolvedAt
 		}
-		switch c := decide(o, s.Ledger(name), s.missing(o, since, now), open, since, now); {
+		switch c := decide(o, s.LedgerOf(o), s.missing(o, since, now), open, since, now); {
 		case c.fire:
 			held, err := s.heldBack(ctx, o, c, now)
 			if err == nil && !held {
@@ -451,7 +455,7 @@ func (s *Service) Calm(slos []string, d time.Duration, now time.Time) (bool, []s
 		}
 		if gone := s.missing(o, time.Time{}, now); gone.Rate > 0 {
 			burning = append(burning, name+": "+gone.String())
-		} else if c := s.Ledger(name).Sum(now.Add(-d), now); !slo.Calm(c, o.Budget()) {
+		} else if c := s.LedgerOf(o).Sum(now.Add(-d), now); !slo.Calm(c, o.Budget()) {
 			burning = append(burning, fmt.Sprintf("%s: %d of %d events bad in the last %s", name, c.Bad(), c.Total, d))
 		}
 	}
@@ -497,10 +501,10 @@ func (s *Service) Statuses(now time.Time) []Status {
 
 // Status returns one SLO's status.
 func (s *Service) Status(o *catalog.SLO, now time.Time) Status {
-	l := s.Ledger(o.Name)
+	l := s.LedgerOf(o)
 	gone := s.missing(o, time.Time{}, now)
 	st := Status{SLO: o, Budget: s.Spent(o, now), First: l.First(), Notes: s.meter.notesOf(o)}
-	for _, r := range slo.Rules(o.Window) {
+	for _, r := range slo.For(o) {
 		st.Readings = append(st.Readings, slo.Read(l, r, o, gone, time.Time{}, now))
 	}
 	return st

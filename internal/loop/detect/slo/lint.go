@@ -35,7 +35,7 @@ func Lint(c *catalog.Catalog) (out []catalog.Problem) {
 		}
 		var never []string
 		needs := 0.0
-		for _, r := range Rules(o.Window) {
+		for _, r := range For(o) {
 			if r.Factor*o.Budget() >= 1 {
 				never = append(never, fmt.Sprintf("%s (%.4g times)", r.Name, r.Factor))
 				needs = max(needs, 1-1/r.Factor)
