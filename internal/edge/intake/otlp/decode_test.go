@@ -191,7 +191,7 @@ func fuzzExport(f *testing.F, enc encoding) {
 	})
 }
 
-type discard struct{ recorder }
+type discard struct{}
 
 func (*discard) Spans(context.Context, []observe.Span) (int, string, error) { return 0, "", nil }
 

@@ -62,7 +62,7 @@ func Lint(c *catalog.Catalog) (out []catalog.Problem) {
 }
 
 // promises returns what the services that an objective's service depends on promise of all their answers: of each the
-// objective with the lowest target. An objective of some of the answers, or of their speed, says nothing of the others.
+// objective with the lowest target. An objective of some of the answers, of their speed or of time says nothing of the others.
 func promises(c *catalog.Catalog, o *catalog.SLO) (out []*catalog.SLO) {
 	s := c.Services[o.Service]
 	if s == nil || !whole(o) {
@@ -86,9 +86,9 @@ func promises(c *catalog.Catalog, o *catalog.SLO) (out []*catalog.SLO) {
 
 func whole(o *catalog.SLO) bool {
 	if m := o.Metrics; m != nil {
-		return len(m.Total.Match) == 0 && (m.Good == nil || m.Good.Threshold == 0) && (m.Bad == nil || m.Bad.Threshold == 0)
+		return o.Slices == nil && len(m.Total.Match) == 0 && (m.Good == nil || m.Good.Threshold == 0) && (m.Bad == nil || m.Bad.Threshold == 0)
 	}
-	return o.Operation == "" && o.MaxDuration == 0
+	return o.Operation == "" && o.MaxDuration == 0 && o.Slices == nil
 }
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 7, 64) + " %" }
