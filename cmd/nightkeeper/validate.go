@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect/slo"
 	"nightkeeper/internal/loop/page"
 	"nightkeeper/internal/loop/page/rota"
 	"nightkeeper/internal/loop/remediate"
@@ -28,6 +29,7 @@ func newValidate() *cobra.Command {
 			}
 			c, problems := catalog.Load(os.DirFS(args[0]))
 			problems = append(problems, remediate.CheckRunbooks(c)...)
+			problems = append(problems, slo.Lint(c)...)
 			problems = append(problems, rota.Check(c, time.Now())...)
 			others, works := checkChannels(channels, c)
 			problems = append(problems, page.Lint(c, works, time.Now())...)

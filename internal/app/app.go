@@ -25,6 +25,7 @@ import (
 	"nightkeeper/internal/kit/id"
 	"nightkeeper/internal/kit/life"
 	"nightkeeper/internal/loop/catalog"
+	"nightkeeper/internal/loop/detect/slo"
 	"nightkeeper/internal/loop/observe"
 	"nightkeeper/internal/loop/observe/graph"
 	"nightkeeper/internal/loop/page"
@@ -169,6 +170,7 @@ type failedReload struct {
 func (a *App) reload() error {
 	c, problems := catalog.Load(os.DirFS(a.opts.CatalogDir))
 	problems = append(problems, remediate.CheckRunbooks(c)...)
+	problems = append(problems, slo.Lint(c)...)
 	problems = append(problems, rota.Check(c, a.opts.Now())...)
 	problems = append(problems, page.Lint(c, a.opts.channels.Works(a.opts.SMTP.Host != ""), a.opts.Now())...)
 	bad := catalog.Errors(problems)

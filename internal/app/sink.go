@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"nightkeeper/internal/edge/intake/otlp"
 	"nightkeeper/internal/edge/telemetry"
 	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/loop/detect"
@@ -14,8 +15,8 @@ import (
 )
 
 // sink takes telemetry in: it is counted first, for the ledgers and the live picture, and stored after that, so that an
-// engine that is down costs history and no alert. What was counted must not be sent again, so a failure to store is
-// answered as rows that were refused, not as an error.
+// engine that is down costs history and no alert. Spans that were counted must not be sent again, so a failure to store
+// them is answered as rows that were refused, not as an error. Points of metrics are known when they come again.
 type sink struct {
 	detect *detect.Service
 	graph  *graph.Live
@@ -66,6 +67,9 @@ func (s sink) Logs(ctx context.Context, lines []observe.LogLine) (int, string, e
 }
 
 func (s sink) Metrics(ctx context.Context, md pmetric.Metrics) (int, string, error) {
+	if counted := otlp.Streams(md, s.detect.CountsMetric); len(counted) > 0 {
+		s.detect.CountMetrics(counted, s.now())
+	}
 	for _, r := range md.ResourceMetrics().All() {
 		if name, ok := r.Resource().Attributes().Get("service.name"); ok {
 			s.detect.Beat(name.Str(), s.now())

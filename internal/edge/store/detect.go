@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -298,6 +299,32 @@ func (t *Tx) Buckets(ctx context.Context, fn func(objective string, b slo.Bucket
 		fn(name, b)
 	}
 	return rows.Err()
+}
+
+// SaveStream keeps what is remembered of a metric of a resource.
+func (t *Tx) SaveStream(ctx context.Context, s slo.Stream) error {
+	d, err := doc(s)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, "insert into metric_streams (key, doc) values ($1, $2) on conflict (key) do update set doc = excluded.doc", streamKey(s.Key), d)
+}
+
+// streamKey writes a key as text: neither store has a number of 64 bits without a sign.
+func streamKey(key uint64) string { return strconv.FormatUint(key, 16) }
+
+// Streams calls fn with every stream that is kept.
+func (t *Tx) Streams(ctx context.Context, fn func(s slo.Stream)) error {
+	all, err := many[slo.Stream](ctx, t, "select doc from metric_streams order by key")
+	for _, s := range all {
+		fn(s)
+	}
+	return err
+}
+
+// DropStream removes a stream.
+func (t *Tx) DropStream(ctx context.Context, key uint64) error {
+	return t.exec(ctx, "delete from metric_streams where key = $1", streamKey(key))
 }
 
 // DropBuckets removes buckets of a resolution older than the given number.

@@ -1,114 +1,15 @@
 package catalog
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"nightkeeper/internal/kit/near"
 )
 
 const week = 7 * 24 * time.Hour
-
-// slo reads an OpenSLO document into an SLO and refuses what is not understood, naming what would be.
-func (l *loader) slo(file string, m Meta, n ast.Node) {
-	var o openSLO
-	if !l.decode(file, n, &o) {
-		return
-	}
-	s := &SLO{Meta: m, Service: o.Service, Description: o.Description, Window: 30 * 24 * time.Hour, Line: n.GetToken().Position.Line}
-	bad := func(where, format string, args ...any) { l.at("SLO", m.Name, where, format, args...) }
-	if len(o.TimeWindow) > 1 {
-		bad("$.spec.timeWindow", "an SLO has one timeWindow, this has %d", len(o.TimeWindow))
-	}
-	if len(o.TimeWindow) == 1 {
-		if where, err := s.period(o.TimeWindow[0]); err != nil {
-			bad("$.spec.timeWindow[0]"+where, "%s", err)
-		}
-	}
-	if s.Window < 24*time.Hour || s.Window > longestWindow {
-		bad("$.spec.timeWindow[0].duration", "the window is %s; it must be between 1d and 93d, or at most a quarter of the calendar", Duration(s.Window))
-	}
-	if o.BudgetingMethod != "" && o.BudgetingMethod != "Occurrences" {
-		bad("$.spec.budgetingMethod", "budgetingMethod is %q; only Occurrences is understood", o.BudgetingMethod)
-	}
-	l.sloTarget(s, o)
-	l.sloIndicator(s, o)
-	l.cat.SLOs[m.Name] = s
-}
-
-// longestWindow is what ledgers keep: a quarter of the calendar has at most 92 days.
-const longestWindow = 93 * 24 * time.Hour
-
-// period reads a window of OpenSLO and returns where in it a mistake is.
-func (s *SLO) period(w openWindow) (where string, err error) {
-	d, err := ParseDuration(w.Duration)
-	if err == nil {
-		s.Window = d
-	}
-	switch {
-	case w.IsRolling && w.Calendar != nil:
-		return ".calendar", errors.New("a rolling window has no calendar; write isRolling: false, or leave the calendar out")
-	case w.IsRolling:
-		return ".duration", err
-	case w.Calendar == nil:
-		return "", errors.New("a window that does not roll needs a calendar with startTime and timeZone; for a rolling one write isRolling: true")
-	}
-	if s.Calendar, err = ParseCalendar(w.Duration, w.Calendar.StartTime, w.Calendar.TimeZone); err == nil {
-		s.Window = s.Calendar.About()
-	}
-	return "", err
-}
-
-func (l *loader) sloTarget(s *SLO, o openSLO) {
-	if len(o.Objectives) != 1 {
-		l.at("SLO", s.Name, "$.spec.objectives", "an SLO has exactly one objective, this has %d", len(o.Objectives))
-		return
-	}
-	switch ob := o.Objectives[0]; {
-	case ob.Target != nil && ob.TargetPercent != nil:
-		l.at("SLO", s.Name, "$.spec.objectives[0]", "give target or targetPercent, not both")
-	case ob.Target != nil:
-		s.Target = *ob.Target
-	case ob.TargetPercent != nil:
-		s.Target = *ob.TargetPercent / 100
-	}
-	if !(s.Target > 0 && s.Target < 1) { // written so that what is not a number is refused too
-		l.at("SLO", s.Name, "$.spec.objectives[0]", "the target is %v; it must be above 0 and below 1 (0.999), or a targetPercent below 100 (99.9)", s.Target)
-		return
-	}
-	if 14.4*s.Budget() >= 1 {
-		l.at("SLO", s.Name, "$.spec.objectives[0]", "a target of %v can never burn 14.4 times its budget: the fast alert cannot fire", s.Target).Warning = true
-	}
-}
-
-func (l *loader) sloIndicator(s *SLO, o openSLO) {
-	if o.Indicator == nil || o.Indicator.Spec.RatioMetric == nil || o.Indicator.Spec.RatioMetric.Good == nil || o.Indicator.Spec.RatioMetric.Total == nil {
-		l.at("SLO", s.Name, "$.spec", "indicator.spec.ratioMetric with good and total is missing")
-		return
-	}
-	r := o.Indicator.Spec.RatioMetric
-	for which, ms := range map[string]*openMetric{"good": r.Good, "total": r.Total} {
-		if ms.MetricSource.Type != "spans" {
-			l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric."+which+".metricSource", "metricSource.type is %q; the understood type is \"spans\"", ms.MetricSource.Type)
-		}
-		if svc := ms.MetricSource.Spec.Service; svc != "" && svc != s.Service {
-			l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric."+which+".metricSource.spec.service", "the indicator counts spans of %q but the SLO is for %q", svc, s.Service)
-		}
-	}
-	good, total := r.Good.MetricSource.Spec, r.Total.MetricSource.Spec
-	if good.Operation != total.Operation {
-		l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric.good", "good and total must select the same operation")
-	}
-	if good.Errors == nil || *good.Errors {
-		l.at("SLO", s.Name, "$.spec.indicator.spec.ratioMetric.good", "good must exclude failures; write errors: false")
-	}
-	s.Operation, s.MaxDuration = total.Operation, good.MaxDuration.D()
-}
 
 // check looks at all declarations together: every name that is used must exist.
 func (l *loader) check() {
@@ -140,10 +41,7 @@ func (l *loader) check() {
 	l.usualPolicies()
 	l.commandPolicies()
 	for _, name := range sorted(c.SLOs) {
-		l.ref("SLO", name, "$.spec.service", "Service", c.SLOs[name].Service)
-		if c.SLOs[name].Service == "" {
-			l.at("SLO", name, "$.spec", "service is missing")
-		}
+		l.checkSLO(c.SLOs[name])
 	}
 	l.checkAlerting()
 	l.checkIntake()

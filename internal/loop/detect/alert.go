@@ -175,7 +175,7 @@ const quietAfter = 30 * time.Minute
 // resolved, and gone what is missing because the service is.
 func decide(s *catalog.SLO, l *slo.Ledger, gone slo.Absence, open *Alert, since, now time.Time) change {
 	if open == nil {
-		for _, r := range slo.Rules(s.Window) {
+		for _, r := range slo.For(s) {
 			reading := slo.Read(l, r, s, gone, since, now)
 			if ok, why := reading.Fires(); ok {
 				if reading.Missing > 0 {
@@ -187,7 +187,7 @@ func decide(s *catalog.SLO, l *slo.Ledger, gone slo.Absence, open *Alert, since,
 		return change{}
 	}
 	// A budget that burned slowly may burn fast by now: the alert gets worse.
-	for _, r := range slo.Rules(s.Window) {
+	for _, r := range slo.For(s) {
 		if r.Name == open.Reading.Rule.Name {
 			break
 		}

@@ -237,5 +237,5 @@ func (s *Service) Excluded(o *catalog.SLO) (out []slo.Span) {
 
 // Spent returns the budget of an objective at now.
 func (s *Service) Spent(o *catalog.SLO, now time.Time) slo.Budget {
-	return slo.Spent(s.Ledger(o.Name), o, s.Excluded(o), now)
+	return slo.Spent(s.LedgerOf(o), o, s.Excluded(o), now)
 }

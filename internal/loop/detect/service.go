@@ -42,31 +42,38 @@ type Service struct {
 	muteMu   sync.Mutex // one look at who is muted at a time
 	index    atomic.Pointer[index]
 	payloads payloads
+	meter    *meter
+	sliced   map[string]bool // whose slices were judged since the start; only Tick looks at it
 
 	exclusions atomic.Pointer[[]Exclusion] // approved ones
 }
 
-// index finds the SLOs that a span counts for.
+// index finds the SLOs that a span or a point of a metric counts for.
 type index struct {
 	hash      string
-	byService map[string][]entry
+	byService map[string][]entry     // that count spans
+	byMetric  map[string][]selection // that count metrics
+	pulses    map[string]*slo.Pulse  // of all services with an SLO
 }
 
 type entry struct {
 	slo    *catalog.SLO
 	ledger *slo.Ledger
-	pulse  *slo.Pulse
+	mark   string // since when it is followed, when it counts metrics
 }
 
 // New returns a service with empty ledgers; call Restore before the first event.
 func New(c Config) *Service {
-	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, pulses: map[string]*slo.Pulse{}, expected: map[string]*expectation{}}
+	return &Service{Config: c, ledgers: map[string]*slo.Ledger{}, pulses: map[string]*slo.Pulse{}, expected: map[string]*expectation{}, meter: newMeter(), sliced: map[string]bool{}}
 }
 
 // Restore reads the ledgers and the silences back from the store, without what is dated after now.
 func (s *Service) Restore(ctx context.Context, now time.Time) error {
 	ahead := 0
 	err := s.Store.View(ctx, func(tx Tx) error {
+		if err := s.meter.restore(ctx, tx, s.Catalog()); err != nil {
+			return err
+		}
 		return tx.Buckets(ctx, func(name string, b slo.Bucket) {
 			if !s.Ledger(name).Restore(b, now) {
 				ahead++
@@ -79,6 +86,7 @@ func (s *Service) Restore(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	s.meter.followed(s.indexed(), now)
 	return errors.Join(s.ReadSilences(ctx, now), s.readExclusions(ctx, now))
 }
 
@@ -134,10 +142,11 @@ func (s *Service) countUnanswered(idx *index, sp *observe.Span, at time.Time) {
 	if answer == graph.Answered {
 		return
 	}
-	for i, e := range idx.byService[s.At(sp.Peer)] {
-		if i == 0 {
-			e.pulse.Unanswered(at)
-		}
+	service := s.At(sp.Peer)
+	if p := idx.pulses[service]; p != nil {
+		p.Unanswered(at)
+	}
+	for _, e := range idx.byService[service] {
 		if answer == graph.Unreached && (e.slo.Operation == "" || e.slo.Operation == sp.Name) {
 			e.ledger.Add(at, 0, 1)
 		}
@@ -146,8 +155,8 @@ func (s *Service) countUnanswered(idx *index, sp *observe.Span, at time.Time) {
 
 // Beat notes that a service reported metrics.
 func (s *Service) Beat(service string, at time.Time) {
-	if es := s.indexed().byService[service]; len(es) > 0 {
-		es[0].pulse.Beat(at)
+	if p := s.indexed().pulses[service]; p != nil {
+		p.Beat(at)
 	}
 }
 
@@ -173,7 +182,10 @@ func (s *Service) missing(o *catalog.SLO, since, now time.Time) slo.Absence {
 		}
 	}
 	s.mu.RUnlock()
-	return slo.Missing(s.Ledger(o.Name), s.pulse(o.Service), since, others, now)
+	if o.Metrics != nil || o.Slices != nil { // between two reports or slices there is nothing good, whatever callers say
+		return slo.Missing(s.LedgerOf(o), s.pulse(o.Service).Beats(), since, others, now)
+	}
+	return slo.Missing(s.LedgerOf(o), s.pulse(o.Service), since, others, now)
 }
 
 func (s *Service) indexed() *index {
@@ -181,9 +193,17 @@ func (s *Service) indexed() *index {
 	if idx := s.index.Load(); idx != nil && idx.hash == cat.Hash {
 		return idx
 	}
-	idx := &index{hash: cat.Hash, byService: map[string][]entry{}}
+	idx := &index{hash: cat.Hash, byService: map[string][]entry{}, byMetric: map[string][]selection{}, pulses: map[string]*slo.Pulse{}}
 	for name, o := range cat.SLOs {
-		idx.byService[o.Service] = append(idx.byService[o.Service], entry{o, s.Ledger(name), s.pulse(o.Service)})
+		idx.pulses[o.Service] = s.pulse(o.Service)
+		if o.Metrics == nil {
+			idx.byService[o.Service] = append(idx.byService[o.Service], entry{slo: o, ledger: s.Ledger(name)})
+			continue
+		}
+		e := entry{o, s.Ledger(name), markOf(o)}
+		for role, x := range o.Metrics.Parts() {
+			idx.byMetric[x.Metric] = append(idx.byMetric[x.Metric], selection{e, role, x})
+		}
 	}
 	s.index.Store(idx)
 	return idx
@@ -191,6 +211,7 @@ func (s *Service) indexed() *index {
 
 // Flush writes the buckets that changed. What cannot be written is tried again by the next call.
 func (s *Service) Flush(ctx context.Context) error {
+	s.meter.mu.Lock()
 	s.mu.RLock()
 	dirty := map[string][]slo.Bucket{}
 	for name, l := range s.ledgers {
@@ -199,10 +220,15 @@ func (s *Service) Flush(ctx context.Context) error {
 		}
 	}
 	s.mu.RUnlock()
-	if len(dirty) == 0 {
+	known := s.meter.snapshot()
+	s.meter.mu.Unlock()
+	if len(dirty) == 0 && known.empty() {
 		return nil
 	}
 	err := s.Store.Update(ctx, func(tx Tx) error {
+		if err := known.write(ctx, tx); err != nil {
+			return err
+		}
 		for name, bs := range dirty {
 			if err := tx.SaveBuckets(ctx, name, bs); err != nil {
 				return err
@@ -214,6 +240,7 @@ func (s *Service) Flush(ctx context.Context) error {
 		for name, bs := range dirty {
 			s.Ledger(name).MarkDirty(bs)
 		}
+		s.meter.unwritten(known)
 		return fmt.Errorf("write ledgers: %w", err)
 	}
 	return nil
@@ -221,6 +248,7 @@ func (s *Service) Flush(ctx context.Context) error {
 
 // Trim removes stored buckets that the ledgers no longer keep, and payloads that nobody needs to see any more.
 func (s *Service) Trim(ctx context.Context, now time.Time) error {
+	s.meter.forget(now)
 	return s.Store.Update(ctx, func(tx Tx) error {
 		for i, r := range slo.Resolutions {
 			if err := tx.DropBuckets(ctx, i, now.UnixNano()/int64(r.Width)-r.Keep); err != nil {
@@ -245,10 +273,14 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 	for i := range last {
 		latest[last[i].SLO] = &last[i]
 	}
+	s.meter.followed(s.indexed(), now)
 	cat := s.Catalog()
 	var failed []error // an alert that cannot be written delays no other
 	for _, name := range sortedNames(cat.SLOs) {
 		o, a := cat.SLOs[name], latest[name]
+		if o.Slices != nil {
+			s.slice(o, now)
+		}
 		var open *Alert
 		var since time.Time
 		if a != nil && a.State == Firing {
@@ -256,7 +288,7 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 		} else if a != nil {
 			since = a.ResolvedAt
 		}
-		switch c := decide(o, s.Ledger(name), s.missing(o, since, now), open, since, now); {
+		switch c := decide(o, s.LedgerOf(o), s.missing(o, since, now), open, since, now); {
 		case c.fire:
 			held, err := s.heldBack(ctx, o, c, now)
 			if err == nil && !held {
@@ -423,7 +455,7 @@ func (s *Service) Calm(slos []string, d time.Duration, now time.Time) (bool, []s
 		}
 		if gone := s.missing(o, time.Time{}, now); gone.Rate > 0 {
 			burning = append(burning, name+": "+gone.String())
-		} else if c := s.Ledger(name).Sum(now.Add(-d), now); !slo.Calm(c, o.Budget()) {
+		} else if c := s.LedgerOf(o).Sum(now.Add(-d), now); !slo.Calm(c, o.Budget()) {
 			burning = append(burning, fmt.Sprintf("%s: %d of %d events bad in the last %s", name, c.Bad(), c.Total, d))
 		}
 	}
@@ -453,7 +485,8 @@ type Status struct {
 	SLO      *catalog.SLO  `json:"slo"`
 	Budget   slo.Budget    `json:"budget"`
 	Readings []slo.Reading `json:"readings"`
-	First    time.Time     `json:"first"` // first event counted
+	First    time.Time     `json:"first"`           // first event counted
+	Notes    []string      `json:"notes,omitempty"` // what to know of how its events are counted
 }
 
 // Statuses returns every SLO's status, by name.
@@ -468,10 +501,10 @@ func (s *Service) Statuses(now time.Time) []Status {
 
 // Status returns one SLO's status.
 func (s *Service) Status(o *catalog.SLO, now time.Time) Status {
-	l := s.Ledger(o.Name)
+	l := s.LedgerOf(o)
 	gone := s.missing(o, time.Time{}, now)
-	st := Status{SLO: o, Budget: s.Spent(o, now), First: l.First()}
-	for _, r := range slo.Rules(o.Window) {
+	st := Status{SLO: o, Budget: s.Spent(o, now), First: l.First(), Notes: s.meter.notesOf(o)}
+	for _, r := range slo.For(o) {
 		st.Readings = append(st.Readings, slo.Read(l, r, o, gone, time.Time{}, now))
 	}
 	return st

@@ -84,6 +84,12 @@ type Tx interface {
 	SaveBuckets(ctx context.Context, objective string, bs []slo.Bucket) error
 	// Buckets calls fn with every stored bucket.
 	Buckets(ctx context.Context, fn func(objective string, b slo.Bucket)) error
+	// SaveStream keeps what is remembered of a metric of a resource.
+	SaveStream(ctx context.Context, s slo.Stream) error
+	// Streams calls fn with every stream that is kept.
+	Streams(ctx context.Context, fn func(s slo.Stream)) error
+	// DropStream removes a stream; one that does not exist is no error.
+	DropStream(ctx context.Context, key uint64) error
 	// DropBuckets removes buckets of a resolution older than the given number.
 	DropBuckets(ctx context.Context, resolution int, before int64) error
 }

@@ -258,6 +258,28 @@ var detectTests = []exercise{
 		w.update(func(ctx context.Context, tx *store.Tx) error { return tx.DropBuckets(ctx, 0, 100) })
 		same(w, "after a trim", all(), []slo.Bucket{b(0, 100, 3, 3), b(1, 7, 5, 9)})
 	}},
+	{"streams of metrics come back as they were kept last, with numbers of 64 bits, until they are dropped", func(w world) {
+		st := func(key uint64, count int64) slo.Stream {
+			return slo.Stream{Key: key, Seen: []slo.Seen{{Start: 1, At: 1<<62 + 1, Before: 3}}, Gone: 7, Series: map[uint64]*slo.Series{
+				1<<64 - 1: {Lives: []slo.Life{{Start: 1, At: 1<<62 + 1, Count: count, UpTo: []slo.Below{{Threshold: 0.1, Count: 1<<53 + 1}}}}},
+				5:         {Taken: []slo.Taken{{Start: 4, At: 9}}, Gone: 3, Rest: 0.25},
+			}}
+		}
+		all := func() (out []slo.Stream) {
+			w.view(func(ctx context.Context, tx *store.Tx) error {
+				return tx.Streams(ctx, func(s slo.Stream) { out = append(out, s) })
+			})
+			return out
+		}
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveStream(ctx, st(1<<64-2, 1)), tx.SaveStream(ctx, st(1<<64-2, 2)), tx.SaveStream(ctx, st(7, 3)))
+		})
+		same(w, "kept", all(), []slo.Stream{st(7, 3), st(1<<64-2, 2)})
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.DropStream(ctx, 7), tx.DropStream(ctx, 8))
+		})
+		same(w, "after one is dropped", all(), []slo.Stream{st(1<<64-2, 2)})
+	}},
 }
 
 var pageTests = []exercise{

@@ -45,6 +45,13 @@ func (p *Pulse) LastBeat() time.Time {
 	return p.beats[fewestBeat-1]
 }
 
+// Beats returns only what the service itself reported.
+func (p *Pulse) Beats() *Pulse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &Pulse{beats: p.beats}
+}
+
 func push(ring []time.Time, at time.Time) {
 	copy(ring, ring[1:])
 	ring[len(ring)-1] = at

@@ -26,6 +26,7 @@ type Rule struct {
 	Recent time.Duration `json:"recent"` // a fifth of the short window, at least a minute
 	Factor float64       `json:"factor"`
 	Class  Class         `json:"class"`
+	MinBad int64         `json:"min_bad"` // bad events that it takes
 }
 
 // Rules returns the rules for an objective's window: 2 % of the period's budget in an hour and 5 % in six hours page, 10 %
@@ -33,7 +34,7 @@ type Rule struct {
 func Rules(window time.Duration) []Rule {
 	row := func(name string, long time.Duration, share float64, c Class) Rule {
 		short := long / 12
-		return Rule{name, long, short, max(short/5, time.Minute), max(share*float64(window)/float64(long), 1), c}
+		return Rule{name, long, short, max(short/5, time.Minute), max(share*float64(window)/float64(long), 1), c, MinBad}
 	}
 	return []Rule{
 		row("fast", time.Hour, 0.02, Page),
@@ -42,7 +43,7 @@ func Rules(window time.Duration) []Rule {
 	}
 }
 
-// MinBad is how many bad events it takes before any rule fires, so that one failure at night wakes nobody.
+// MinBad is how many bad events it takes before a rule fires, so that one failure at night wakes nobody.
 const MinBad = 10
 
 // Reading is what a rule sees at one moment.
@@ -96,8 +97,8 @@ func Read(l *Ledger, r Rule, o *catalog.SLO, gone Absence, since, now time.Time)
 // Fires reports whether the rule fires, and why or why not.
 func (r Reading) Fires() (bool, string) {
 	switch {
-	case r.Long.Bad()+r.Missing < MinBad:
-		return false, fmt.Sprintf("%d bad events in %s, fewer than %d", r.Long.Bad(), catalog.Duration(r.Rule.Long), MinBad)
+	case r.Long.Bad()+r.Missing < r.Rule.MinBad:
+		return false, fmt.Sprintf("%d bad events in %s, fewer than %d", r.Long.Bad(), catalog.Duration(r.Rule.Long), r.Rule.MinBad)
 	case r.BurnLong < r.Rule.Factor:
 		return false, fmt.Sprintf("burn %.1f over %s is under %.1f", r.BurnLong, catalog.Duration(r.Rule.Long), r.Rule.Factor)
 	case r.BurnShort < r.Rule.Factor:

@@ -11,8 +11,9 @@ type Counts struct {
 	Total int64 `json:"total"`
 }
 
-// Bad returns the events that were not good.
-func (c Counts) Bad() int64 { return c.Total - c.Good }
+// Bad returns the events that were not good. Counters of good and of total may be read at different times: good can be ahead
+// for a while.
+func (c Counts) Bad() int64 { return max(c.Total-c.Good, 0) }
 
 // BadShare returns bad events as a share of all, 0 when there were none.
 func (c Counts) BadShare() float64 {

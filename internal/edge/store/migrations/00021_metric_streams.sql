@@ -1,0 +1,5 @@
+-- +goose Up
+create table metric_streams (
+    key text primary key,
+    doc jsonb not null
+);
