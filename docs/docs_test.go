@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
+
 	"nightkeeper/internal/edge/web/api"
 	"nightkeeper/internal/loop/catalog"
 	"nightkeeper/internal/loop/remediate"
@@ -174,6 +176,34 @@ func TestExamplesOnPagesAreOfTheExampleCatalog(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("found only %d examples", found)
+	}
+}
+
+// Every snippet of docs/gate.md is a file that its tool can read, and is on the page. What they ask is tested where it is answered.
+func TestSnippetsOfTheGate(t *testing.T) {
+	page := pages(t)["docs/gate.md"]
+	files, err := filepath.Glob("examples/gate/*")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%v %v", files, err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(page, string(b)) {
+			t.Errorf("docs/gate.md does not show %s as it is", f)
+		}
+		if !strings.HasSuffix(f, ".yaml") {
+			if n := strings.Count(string(b), "{"); n == 0 || n != strings.Count(string(b), "}") {
+				t.Errorf("%s has braces that do not match", f)
+			}
+			continue
+		}
+		var v map[string]any
+		if err := yaml.UnmarshalWithOptions(b, &v, yaml.Strict()); err != nil || len(v) == 0 {
+			t.Errorf("%s: %v", f, err)
+		}
 	}
 }
 

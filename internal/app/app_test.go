@@ -163,10 +163,13 @@ func TestTokensDoNoMoreThanTheirScopes(t *testing.T) {
 	f(read, "read", "POST", "/api/v1/pages/pg_none/ack", nil, 403)
 	f(gate, "gate", "POST", "/api/v1/deploys", deploy, 200)
 	f(gate, "gate", "GET", "/api/v1/gate/checkout", nil, 200)
+	f(gate, "gate", "GET", "/gate/plain/checkout", nil, 503) // nothing was seen of it
+	f(gate, "gate", "GET", "/gate/argo-rollouts/checkout", nil, 200)
 	f(gate, "gate", "POST", "/api/v1/pages/pg_none/ack", nil, 403)
 	f(respond, "respond", "POST", "/api/v1/pages/pg_none/ack", nil, 404)
 	f(respond, "respond", "POST", "/api/v1/deploys", deploy, 403)
 	f(intake, "intake", "GET", "/api/v1/pages", nil, 403)
+	f(intake, "intake", "GET", "/gate/plain/checkout", nil, 401)
 }
 
 func TestBadCatalogReplacesNothing(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"nightkeeper/internal/edge/auth"
 	"nightkeeper/internal/edge/intake/alertmanager"
+	"nightkeeper/internal/edge/intake/gate"
 	"nightkeeper/internal/edge/intake/heartbeat"
 	"nightkeeper/internal/edge/intake/opsgenie"
 	"nightkeeper/internal/edge/intake/pagerduty"
@@ -18,7 +19,7 @@ import (
 	"nightkeeper/internal/loop/page"
 )
 
-// intake returns what takes alerts of other systems in, by the path that it is mounted under.
+// intake returns what takes alerts and questions of other systems in, by the path that it is mounted under.
 func (a *App) intake() map[string]http.Handler {
 	p, now, log := a.phases, a.opts.Now, a.opts.Log
 	d := door.New(door.Config{Who: a.integration, Now: now, Saw: func(x door.Seen) {
@@ -30,6 +31,7 @@ func (a *App) intake() map[string]http.Handler {
 		webhook.Prefix:   hooks, webhook.OnCall: hooks,
 		alertmanager.Prefix: alertmanager.New(alertmanager.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Ready: a.ready, Now: now, Log: log, Version: a.opts.Version}),
 	}
+	out[gate.Prefix] = gate.New(gate.Config{Who: a.integration, Prevent: p.prevent, Now: now, Log: log})
 	duty := pagerduty.New(pagerduty.Config{Door: d, Detect: p.detect, Catalog: a.Catalog, Deploy: a.recordDeploy, Now: now, Log: log})
 	for _, path := range pagerduty.Paths {
 		out[path] = duty

@@ -35,6 +35,7 @@ type Options struct {
 	AdminPassword string         // of the first account, when it is made; empty is a fresh one
 	Self          []string       // command that runs this program; default os.Executable()
 	Watchdog      Watchdog
+	GatePatience  time.Duration // how long the gate takes for an answer at most; default prevent.Patience
 	Version       string
 	Now           func() time.Time
 	Log           *slog.Logger

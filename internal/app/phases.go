@@ -69,7 +69,7 @@ func (a *App) buildPhases(context.Context) error {
 	}
 	p.holder = holder
 	p.prevent = prevent.New(prevent.Config{
-		Store: a.db.Prevent(), Catalog: a.Catalog, Detect: p.detect, Respond: p.respond, Learn: p.learn, Injector: faultAPI{holder, &a.swept}, Now: o.Now, Log: o.Log,
+		Store: a.db.Prevent(), Catalog: a.Catalog, Detect: p.detect, Respond: p.respond, Learn: p.learn, Injector: faultAPI{holder, &a.swept}, Now: o.Now, Log: o.Log, Patience: o.GatePatience,
 	})
 	return nil
 }

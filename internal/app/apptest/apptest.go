@@ -50,7 +50,8 @@ func Start(t testing.TB, catalog Files, change func(*app.Options)) *World {
 	w.options = app.Options{
 		DataDir: w.Data, CatalogDir: w.Catalog, HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", OTLPAddr: "127.0.0.1:0",
 		AllowOutgoing: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, AdminPassword: "correct horse", Self: []string{self},
-		Log: slog.New(slog.NewTextHandler(w.Log, nil)),
+		GatePatience: Patience, // a slow machine is no store that hangs
+		Log:          slog.New(slog.NewTextHandler(w.Log, nil)),
 	}
 	if change != nil {
 		change(&w.options)

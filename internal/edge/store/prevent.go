@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"nightkeeper/internal/loop/prevent"
 )
@@ -94,4 +95,16 @@ func (t *Tx) SaveFreeze(ctx context.Context, f prevent.Freeze) error {
 	return t.exec(ctx, `insert into freezes (id, service, thawed_at, since, doc) values ($1,$2,$3,$4,$5)
 		on conflict (id) do update set thawed_at = excluded.thawed_at, doc = excluded.doc`,
 		f.ID, f.Service, micros(f.ThawedAt), micros(f.Since), d)
+}
+
+// Ran reports whether an image of a service ran before.
+func (t *Tx) Ran(ctx context.Context, service, image string) (bool, error) {
+	var n int
+	err := t.tx.QueryRowContext(ctx, "select count(*) from ran_images where service = $1 and image = $2", service, image).Scan(&n)
+	return n > 0, sqlError(err)
+}
+
+// SaveRan remembers that an image of a service runs.
+func (t *Tx) SaveRan(ctx context.Context, service, image string, now time.Time) error {
+	return t.exec(ctx, "insert into ran_images (service, image, seen_at) values ($1,$2,$3) on conflict (service, image) do nothing", service, image, micros(now))
 }

@@ -219,6 +219,9 @@ func (l *loader) checkBudget(p *BudgetPolicy) {
 	if !(at > 0 && at < 1e6 && lift >= 0 && lift <= at) {
 		l.at("ErrorBudgetPolicy", p.Name, "$.spec", "freezeAt is %v and liftBelow is %v; both are shares of the budget spent, and liftBelow is at most freezeAt", at, lift)
 	}
+	if w := p.Warn(); !(w > 0 && w < 1e6) {
+		l.at("ErrorBudgetPolicy", p.Name, "$.spec.warnAt", "warnAt is %v; it is a share of the budget spent, such as 0.8", w)
+	}
 	for i, a := range p.Allow {
 		l.oneOf("ErrorBudgetPolicy", p.Name, fmt.Sprintf("$.spec.allow[%d]", i), "allow", a, "rollback", "security", "reliability")
 	}

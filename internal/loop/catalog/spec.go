@@ -120,6 +120,7 @@ func (p *EscalationPolicy) HoldFor(severity string) time.Duration {
 type BudgetPolicy struct {
 	Meta       `yaml:"-"`
 	Services   []string `yaml:"services"`   // names; empty means every service
+	WarnAt     *float64 `yaml:"warnAt"`     // share of the budget spent at which the gate warns; default 0.8
 	FreezeAt   *float64 `yaml:"freezeAt"`   // share of the budget spent at which releases stop; default 1
 	LiftBelow  *float64 `yaml:"liftBelow"`  // share spent under which a freeze ends; default 0.8
 	Allow      []string `yaml:"allow"`      // kinds of change that pass a freeze: rollback, security, reliability
@@ -137,6 +138,14 @@ func (p *BudgetPolicy) Freeze() (at, liftBelow float64) {
 		liftBelow = *p.LiftBelow
 	}
 	return at, liftBelow
+}
+
+// Warn returns WarnAt with its default.
+func (p *BudgetPolicy) Warn() float64 {
+	if p.WarnAt != nil {
+		return *p.WarnAt
+	}
+	return 0.8
 }
 
 // Fault is what an experiment does to a share of the calls to its target.

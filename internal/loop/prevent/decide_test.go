@@ -199,6 +199,16 @@ func TestDecide(t *testing.T) {
 		}, Allow, ""},
 		{"no data", func(b *bar) { b.spending[1].dataAt = time.Time{} }, Unknown, "b saw no event in 10m0s"},
 		{"no data does not undo a freeze", func(b *bar) { b.spending[1].dataAt, b.freeze = time.Time{}, freeze }, Blocked, "frozen"},
+		{"nearly spent", func(b *bar) { b.spending[1].spent = 0.85 }, Warn, "b has spent 85 % of its budget; standard stops releases at 100 %"},
+		{"nearly spent, a security change", func(b *bar) { b.spending[1].spent, b.change = 0.85, Security }, Warn, "b has spent 85 %"},
+		{"nearly spent, a rollback", func(b *bar) { b.spending[1].spent, b.change = 0.85, Rollback }, Allow, "no freeze"},
+		{"a policy that warns late", func(b *bar) {
+			b.policy.WarnAt, b.spending[1].spent = new(0.9), 0.85
+		}, Allow, "no freeze"},
+		{"nearly spent and silent", func(b *bar) { b.spending[0].dataAt, b.spending[1].spent = time.Time{}, 0.85 }, Unknown, "a saw no event"},
+		{"what ran before passes a policy without rollbacks", func(b *bar) {
+			b.freeze, b.change, b.ranBefore, b.policy = freeze, Rollback, true, policy()
+		}, Allow, "what would run ran before"},
 		{"rollback without data", func(b *bar) { b.spending[1].dataAt, b.change = time.Time{}, Rollback }, Allow, "a rollback passes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -212,6 +222,16 @@ func TestDecide(t *testing.T) {
 	}
 	if v := decide(base()); !v.DataAt.Equal(after(-60)) || v.SpentBySLO["a"] != 0.4 {
 		t.Errorf("got %+v", v)
+	}
+}
+
+func TestImagesThatStayTheSame(t *testing.T) {
+	for image, want := range map[string]bool{
+		"shop": false, "shop:latest": false, "shop:": false, "shop:v1": true, "shop@sha256:00": true, "registry:5000/shop": false, "registry:5000/shop:v1": true, "": false,
+	} {
+		if got := pinned(image); got != want {
+			t.Errorf("pinned(%q) = %v", image, got)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 	"nightkeeper/internal/loop/respond"
 )
 
-// Config is what a Service needs. All fields are required.
+// Config is what a Service needs. All fields but Patience are required.
 type Config struct {
 	Store    Store
 	Catalog  func() *catalog.Catalog
@@ -30,6 +30,7 @@ type Config struct {
 	Injector Injector
 	Now      func() time.Time
 	Log      *slog.Logger
+	Patience time.Duration // how long the gate waits for the store; default Patience
 }
 
 // Service runs experiments and answers for releases. It is safe for concurrent use.
@@ -40,7 +41,10 @@ type Service struct {
 }
 
 // New returns a service.
-func New(c Config) *Service { return &Service{Config: c, kicks: map[RunID]chan struct{}{}} }
+func New(c Config) *Service {
+	c.Patience = cmp.Or(c.Patience, Patience)
+	return &Service{Config: c, kicks: map[RunID]chan struct{}{}}
+}
 
 // Experiments returns the declared and the proposed experiments with their newest runs, by name. A declared experiment
 // takes the place of a proposed one of the same name and keeps its link to the incident.

@@ -344,7 +344,7 @@ func TestGateAndFreeze(t *testing.T) {
 		ctx := t.Context()
 		gate := func(service string, change prevent.Change) prevent.Verdict {
 			t.Helper()
-			v, err := w.Gate(ctx, service, change, "9f31c2a", time.Now())
+			v, err := w.Gate(ctx, prevent.Question{Service: service, Change: change, SHA: "9f31c2a"}, time.Now())
 			w.must(err)
 			return v
 		}
@@ -362,13 +362,16 @@ func TestGateAndFreeze(t *testing.T) {
 		if got := w.facts(v.ID); !slices.Equal(got, []string{prevent.KindGated}) {
 			t.Errorf("facts %v, want the answer", got)
 		}
+		if !v.Allowed || v.DataAge == nil || *v.DataAge > 10 || !v.LiftsAt.IsZero() {
+			t.Errorf("got %+v", v)
+		}
 		if v := gate("nowhere", prevent.Feature); v.Decision != prevent.Unknown {
 			t.Errorf("unknown service: %+v", v)
 		}
 		if v := gate("search", prevent.Feature); v.Decision != prevent.Unknown {
 			t.Errorf("service without an objective: %+v", v)
 		}
-		if _, err := w.Gate(ctx, "checkout", "yolo", "", time.Now()); !errs.Is(err, errs.Invalid) {
+		if _, err := w.Gate(ctx, prevent.Question{Service: "checkout", Change: "yolo"}, time.Now()); !errs.Is(err, errs.Invalid) {
 			t.Errorf("got %v, want invalid", err)
 		}
 		if fs := tick(0); len(fs) != 0 {
@@ -380,7 +383,8 @@ func TestGateAndFreeze(t *testing.T) {
 			t.Fatalf("frozen: %+v", fs)
 		}
 		tick(0)
-		if v := gate("checkout", prevent.Feature); v.Decision != prevent.Blocked || v.FrozenSince.IsZero() {
+		// What burned leaves the window of 28 days by then, to the hour of Back.
+		if v := gate("checkout", prevent.Feature); v.Decision != prevent.Blocked || v.Allowed || v.FrozenSince.IsZero() || v.LiftsAt.Sub(v.At.AddDate(0, 0, 28)).Abs() > 2*time.Hour {
 			t.Errorf("in a freeze: %+v", v)
 		}
 		if v := gate("checkout", prevent.Rollback); v.Decision != prevent.Allow {
@@ -405,11 +409,78 @@ func TestGateAndFreeze(t *testing.T) {
 	})
 }
 
+// A cluster says what runs and what would: going back to what ran is a rollback, and passes also a policy that knows none.
+func TestWhatRanBeforeMayComeBack(t *testing.T) {
+	live(t, func(t *testing.T, w *world) {
+		w.cat.Budgets["standard"].Allow = nil
+		ask := func(dry bool, running, images string) prevent.Verdict {
+			t.Helper()
+			v, err := w.Gate(t.Context(), prevent.Question{Service: "checkout", Running: strings.Fields(running), Images: strings.Fields(images), DryRun: dry}, time.Now())
+			w.must(err)
+			return v
+		}
+		if v := ask(true, "shop:v1 proxy:3", "shop:v2 proxy:3"); v.ID != "" || v.Change != prevent.Feature {
+			t.Errorf("a dry run: %+v", v)
+		}
+		if v := ask(false, "shop:v2 proxy:3", "shop:v1 proxy:3"); v.Change != prevent.Feature {
+			t.Errorf("a dry run was remembered: %+v", v)
+		}
+		ask(false, "shop:v1 proxy:3 tool:latest", "shop:v2 proxy:3")
+		w.detect.Ledger(slo).Add(time.Now().Add(-30*24*time.Hour), 1, 1)
+		w.detect.Ledger(slo).Add(time.Now(), 0, 10_000)
+		for _, c := range []struct {
+			what, running, images string
+			want                  prevent.Decision
+		}{
+			{"back to v1", "shop:v2 proxy:3", "shop:v1 proxy:3", prevent.Allow},
+			{"back to v1 with another proxy", "shop:v2 proxy:3", "shop:v1 proxy:4", prevent.Blocked},
+			{"the same images with another configuration", "shop:v2 proxy:3", "shop:v2 proxy:3", prevent.Blocked},
+			{"a tag that may be anything", "shop:v2 tool:3", "shop:v2 tool:latest", prevent.Blocked},
+		} {
+			if v := ask(true, c.running, c.images); v.Decision != c.want {
+				t.Errorf("%s: %+v", c.what, v)
+			}
+		}
+	})
+}
+
+// A database that hangs must not hold a pipeline, and an answer that nobody got is not in the log.
+func TestGateDoesNotWaitForAStoreThatHangs(t *testing.T) {
+	live(t, func(t *testing.T, w *world) {
+		held, leave := make(chan struct{}), make(chan struct{})
+		gone := make(chan error, 1)
+		go func() {
+			gone <- w.db.Update(context.Background(), func(*store.Tx) error { // the one writer is busy with somebody else
+				close(held)
+				<-leave
+				return nil
+			})
+		}()
+		<-held
+		began := time.Now()
+		for _, allow := range []bool{false, true} {
+			v, err := w.Gate(t.Context(), prevent.Question{Service: "checkout", AllowUnknown: allow}, time.Now())
+			if err != nil || v.Decision != prevent.Unknown || v.Allowed != allow || v.ID != "" || !strings.Contains(v.Reasons[0], "not recorded") {
+				t.Errorf("%+v, %v", v, err)
+			}
+		}
+		if d := time.Since(began); d > 2*time.Second { // virtual
+			t.Errorf("two answers took %s", d)
+		}
+		close(leave)
+		w.must(<-gone)
+		w.must(w.db.Update(t.Context(), func(*store.Tx) error { return nil })) // what waited is done
+		if vs, err := w.Verdicts(t.Context(), 9); err != nil || len(vs) != 0 {
+			t.Errorf("%+v, %v", vs, err)
+		}
+	})
+}
+
 func TestGateWithoutData(t *testing.T) {
 	live(t, func(t *testing.T, w *world) {
 		w.silent.Store(true)
 		time.Sleep(11 * time.Minute)
-		v, err := w.Gate(t.Context(), "checkout", prevent.Feature, "", time.Now())
+		v, err := w.Gate(t.Context(), prevent.Question{Service: "checkout"}, time.Now())
 		w.must(err)
 		if v.Decision != prevent.Unknown || !v.DataAt.IsZero() {
 			t.Errorf("got %+v", v)

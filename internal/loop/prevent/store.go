@@ -2,11 +2,12 @@ package prevent
 
 import (
 	"context"
+	"time"
 
 	"nightkeeper/internal/loop/learn"
 )
 
-// Store keeps proposed experiments, their runs, and freezes.
+// Store keeps proposed experiments, their runs, freezes, and which images ran.
 type Store interface {
 	// View runs fn on a consistent snapshot; it changes nothing.
 	View(ctx context.Context, fn func(Tx) error) error
@@ -36,4 +37,8 @@ type Tx interface {
 	// FreezeOf returns the freeze that holds for a service or an error with code not_found.
 	FreezeOf(ctx context.Context, service string) (Freeze, error)
 	SaveFreeze(ctx context.Context, f Freeze) error
+	// Ran reports whether an image of a service ran before.
+	Ran(ctx context.Context, service, image string) (bool, error)
+	// SaveRan remembers that an image of a service runs; a second time changes nothing.
+	SaveRan(ctx context.Context, service, image string, now time.Time) error
 }

@@ -127,6 +127,17 @@ var preventTests = []exercise{
 		})
 		same(w, "active", active(), nil)
 	}},
+	{"an image that ran is remembered for its service, and a second time changes nothing", func(w world) {
+		for second := range 2 {
+			w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveRan(ctx, "s", "shop:v1", at(second)) })
+		}
+		for _, c := range []struct {
+			service, image string
+			want           bool
+		}{{"s", "shop:v1", true}, {"s", "shop:v2", false}, {"other", "shop:v1", false}} {
+			same(w, c.service+" "+c.image, read(w, func(ctx context.Context, tx *store.Tx) (bool, error) { return tx.Ran(ctx, c.service, c.image) }), c.want)
+		}
+	}},
 	{"freezes come back by service while they hold, and all of them as history; a service has at most one", func(w world) {
 		f := func(id, service string, since, thawed int) prevent.Freeze {
 			out := prevent.Freeze{ID: id, Service: service, Since: at(since), Spent: 1.25}

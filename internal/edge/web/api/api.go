@@ -156,7 +156,12 @@ func (r *routes) signedIn(next http.Handler) http.Handler {
 			next.ServeHTTP(w, req)
 			return
 		}
-		u, err := r.Who(req)
+		if strings.HasPrefix(req.URL.Path, "/api/v1/gate/") { // a store that hangs must not hold a pipeline
+			ctx, cancel := context.WithTimeout(req.Context(), r.Prevent.Patience)
+			defer cancel()
+			req = req.WithContext(ctx)
+		}
+		u, err := r.who(req)
 		if errs.Is(err, errs.Unavailable) { // that is no fault of the token's
 			writeProblem(w, http.StatusServiceUnavailable, errs.Message(err), errs.Unavailable)
 			return
@@ -168,6 +173,18 @@ func (r *routes) signedIn(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), userKey{}, u)))
 	})
+}
+
+// who finds out who calls, as long as there is time.
+func (r *routes) who(req *http.Request) (User, error) {
+	if _, ok := req.Context().Deadline(); !ok {
+		return r.Who(req)
+	}
+	u, err := prevent.Within(req.Context(), r.Prevent.Patience, func(ctx context.Context) (User, error) { return r.Who(req.WithContext(ctx)) })
+	if err != nil && req.Context().Err() != nil {
+		err = errs.Wrap(err, errs.Unavailable, "the store cannot be asked who you are: it did not answer in time")
+	}
+	return u, err
 }
 
 // recovered turns a panic into an answer and a line in the log.

@@ -10,10 +10,12 @@ import (
 func (r *routes) prevent() {
 	get(r, "/gate/{name}", "Whether a release of a service may go out", "read", func(ctx context.Context, in *struct {
 		NameIn
-		Change string `query:"change" doc:"kind of change: feature, rollback, security, reliability"`
-		SHA    string `query:"sha" doc:"commit that would be released"`
+		Change    string `query:"change" doc:"kind of change: feature, rollback, security, reliability"`
+		SHA       string `query:"sha" doc:"commit that would be released"`
+		OnUnknown string `query:"on_unknown" enum:"allow,block" doc:"what allowed says when the gate cannot tell; default block"`
 	}) (prevent.Verdict, error) {
-		return r.Prevent.Gate(ctx, in.Name, prevent.Change(in.Change), in.SHA, r.Now())
+		q := prevent.Question{Service: in.Name, Change: prevent.Change(in.Change), SHA: in.SHA, AllowUnknown: in.OnUnknown == "allow"}
+		return r.Prevent.Gate(ctx, q, r.Now())
 	})
 	get(r, "/freezes", "Services whose releases are stopped", "read", func(ctx context.Context, _ *empty) ([]prevent.Freeze, error) {
 		fs, err := r.Prevent.Frozen(ctx)
