@@ -206,7 +206,7 @@ func TestDeclaredIncidentIsOverWhenAPersonSaysSo(t *testing.T) {
 		h.must(err)
 		h.Settle()
 		h.want("paged", h.heard(), "mira!")
-		i, err := h.s.Declared(t.Context(), a.Group)
+		i, err := h.s.Declared(t.Context(), a)
 		h.must(err)
 		if i.FoundBy != "customer" || i.Title != "Invoices are empty" || !i.OnsetAt.Equal(h.Now().Add(-20*time.Minute)) {
 			t.Errorf("%+v", i)

@@ -352,15 +352,18 @@ func (s *Service) Get(ctx context.Context, incident ID) (i Incident, err error) 
 	return i, err
 }
 
-// Declared returns the incident of a group of alerts that somebody has just declared. It is opened by who follows the facts,
-// which takes a moment.
-func (s *Service) Declared(ctx context.Context, group detect.GroupID) (i Incident, err error) {
+// Declared returns the incident of an alert that somebody has just declared. It is opened by who follows the facts, which
+// takes a moment. Nobody is told of a muted alert: that is an error with code conflict.
+func (s *Service) Declared(ctx context.Context, a detect.Alert) (i Incident, err error) {
+	if len(a.Muted) > 0 {
+		return i, errs.New(errs.Conflict, "it is noted as %s, and nobody is told: %s", a.ID, strings.Join(a.Muted, "; "))
+	}
 	ctx, cancel := context.WithTimeout(ctx, declaredWithin)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err = s.Store.View(ctx, func(tx Tx) error { i, err = tx.IncidentOf(ctx, group); return err })
+		err = s.Store.View(ctx, func(tx Tx) error { i, err = tx.IncidentOf(ctx, a.Group); return err })
 		if !errs.Is(err, errs.NotFound) {
 			return i, err
 		}

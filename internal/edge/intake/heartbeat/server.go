@@ -80,9 +80,9 @@ const mostNamed = 20
 
 // missing says that there is no such heartbeat, and what to do: to a caller who may see them, also which there are.
 func (s *server) missing(ctx context.Context, name string, may bool) error {
-	const todo = "make it on the page /heartbeats, with nightkeeper heartbeats add, or in the catalog with kind Heartbeat"
+	const remedy = "make it on the page /heartbeats, with nightkeeper heartbeats add, or in the catalog with kind Heartbeat"
 	if !may {
-		return errs.New(errs.NotFound, "there is no heartbeat %.200q; %s. A token that may also read is told which there are", name, todo)
+		return errs.New(errs.NotFound, "there is no heartbeat %.200q; %s. A token that may also read is told which there are", name, remedy)
 	}
 	hs, err := s.Detect.Heartbeats(ctx)
 	if err != nil {
@@ -96,10 +96,10 @@ func (s *server) missing(ctx context.Context, name string, may bool) error {
 		return errs.New(errs.NotFound, "there is no heartbeat %.200q; did you mean %s?", name, meant)
 	}
 	if len(names) == 0 {
-		return errs.New(errs.NotFound, "there is no heartbeat %.200q, nor any other; %s", name, todo)
+		return errs.New(errs.NotFound, "there is no heartbeat %.200q, nor any other; %s", name, remedy)
 	}
 	if more := len(names) - mostNamed; more > 0 {
 		names = append(names[:mostNamed], fmt.Sprintf("and %d more", more))
 	}
-	return errs.New(errs.NotFound, "there is no heartbeat %.200q; there are %s. Another one: %s", name, strings.Join(names, ", "), todo)
+	return errs.New(errs.NotFound, "there is no heartbeat %.200q; there are %s. Another one: %s", name, strings.Join(names, ", "), remedy)
 }

@@ -3,10 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
-	"nightkeeper/internal/kit/errs"
 	"nightkeeper/internal/kit/event"
 	"nightkeeper/internal/loop/detect"
 	"nightkeeper/internal/loop/respond"
@@ -43,10 +41,7 @@ func (r *routes) respond() {
 		if err != nil {
 			return respond.Incident{}, err
 		}
-		if a.Group == "" {
-			return respond.Incident{}, errs.New(errs.Conflict, "it is noted as %s, and nobody is told: %s", a.ID, strings.Join(a.Muted, "; "))
-		}
-		return r.Respond.Declared(ctx, a.Group)
+		return r.Respond.Declared(ctx, a)
 	})
 	get(r, "/incidents/{name}", "An incident", "read", func(ctx context.Context, in *NameIn) (respond.Incident, error) {
 		return r.Respond.Get(ctx, respond.ID(in.Name))

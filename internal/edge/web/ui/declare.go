@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"nightkeeper/internal/kit/errs"
@@ -35,10 +34,7 @@ func (s *server) doDeclare(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if a.Group == "" {
-		return "", errs.New(errs.Conflict, "it is noted as %s, and nobody is told: %s", a.ID, strings.Join(a.Muted, "; "))
-	}
-	i, err := s.Respond.Declared(r.Context(), a.Group)
+	i, err := s.Respond.Declared(r.Context(), a)
 	if errs.Is(err, errs.NotFound) {
 		return "/alerts/" + string(a.ID), nil
 	}
